@@ -1,0 +1,79 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// House rules for every Swift target: language mode 6 with the stricter import and existential rules,
+/// and no warning survives a build.
+let house: [SwiftSetting] = [
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .treatAllWarnings(as: .error),
+]
+
+let nioCore: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
+let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
+let nioHTTP1: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio")
+let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
+
+func floor(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+    .target(name: name, dependencies: dependencies, swiftSettings: house)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [Resource] = []) -> Target {
+    .testTarget(name: name, dependencies: dependencies, resources: resources, swiftSettings: house)
+}
+
+let package = Package(
+    name: "sluice",
+    products: [
+        .executable(name: "sluice", targets: ["sluice"]),
+        .library(name: "SluiceClient", targets: ["SluiceClient"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.0"),
+        .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
+    ],
+    targets: [
+        // Floor 0: C, as thin as it gets.
+        .target(name: "CCurl", linkerSettings: [.linkedLibrary("curl")]),
+        .target(name: "CSystemd", linkerSettings: [.linkedLibrary("systemd")]),
+        // Floor 1: bytes and vocabularies.
+        floor("SluiceWire"),
+        floor("SluiceOpenAI", ["SluiceWire"]),
+        // Floor 2: the brain, pure.
+        floor("SluicePolicy", [.product(name: "DequeModule", package: "swift-collections")]),
+        // Floor 3: the outside world, one door each.
+        floor("SluiceUpstream", ["CCurl"]),
+        floor("SluiceHost", ["CSystemd"]),
+        floor("SluiceTelemetry", ["CSystemd", logging]),
+        floor("SluiceConfig", ["SluiceOpenAI", .product(name: "Yams", package: "Yams")]),
+        // Floor 4: whole parts.
+        floor(
+            "SluiceAgent",
+            [
+                "SluiceWire", "SluiceOpenAI", "SluicePolicy", "SluiceUpstream", "SluiceHost", "SluiceTelemetry",
+                "SluiceConfig", nioCore, nioPosix, nioHTTP1, logging,
+            ]),
+        floor("SluiceClient", ["SluiceWire", nioCore, nioPosix]),
+        floor("SluiceProvider", ["SluiceWire", "SluiceOpenAI", nioCore, nioPosix, nioHTTP1]),
+        floor(
+            "SluiceBench",
+            [
+                "SluiceWire", "SluiceClient", nioCore, nioPosix,
+                .product(name: "Histogram", package: "hdrhistogram-swift"),
+            ]),
+        // Floor 5: the command line.
+        .executableTarget(
+            name: "sluice",
+            dependencies: [
+                "SluiceAgent", "SluiceClient", "SluiceProvider", "SluiceBench", "SluiceConfig",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            swiftSettings: house),
+    ],
+    swiftLanguageModes: [.v6]
+)
