@@ -32,7 +32,6 @@ let package = Package(
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
-        .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.0"),
         .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
@@ -45,7 +44,7 @@ let package = Package(
         floor("SluiceWire"),
         floor("SluiceOpenAI", ["SluiceWire"]),
         // Floor 2: the brain, pure.
-        floor("SluicePolicy", [.product(name: "DequeModule", package: "swift-collections")]),
+        floor("SluicePolicy"),
         // Floor 3: the outside world, one door each.
         floor("SluiceUpstream", ["CCurl"]),
         floor("SluiceHost", ["CSystemd"]),
