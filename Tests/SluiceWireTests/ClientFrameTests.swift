@@ -10,7 +10,7 @@ struct ClientFrameTests {
             #"{"op":"call","id":"a\u0062","path":"/v1/chat/completions","tenant":"acme","feature":"f","# +
             #""lane":"batch","deadline_ms":4000,"progress":false,"later":[1,{}],"body":"# + body + "}"
         let bytes = Array(text.utf8)
-        guard case .call(let call) = try ClientFrame.read(bytes.span.bytes) else {
+        guard case .call(let call) = try ClientFrame.parse(bytes) else {
             Issue.record("not a call")
             return
         }
@@ -21,7 +21,7 @@ struct ClientFrameTests {
         #expect(!call.progress)
         #expect(call.method == .post)
         let range = try #require(call.body?.range)
-        #expect(bytes.span.bytes.copy(range) == Array(body.utf8))
+        #expect(Array(bytes[range]) == Array(body.utf8))
     }
 
     @Test("names the field that is wrong", arguments: [
@@ -66,21 +66,21 @@ struct ClientFrameTests {
         #expect(reject(#"{"a":"# + String(repeating: "[", count: 128))?.error.code == .callerNestingTooDeep)
         var bytes = Array(#"{"op":"ping","x":""#.utf8)
         bytes += [0xFF] + Array("\"}".utf8)
-        #expect(throws: FrameRejection.self) { try ClientFrame.read(bytes.span.bytes) }
+        #expect(throws: FrameRejection.self) { try ClientFrame.parse(bytes) }
     }
 
     @Test("ids take 1 to 64 bytes")
     func idBounds() throws {
         let longest = String(repeating: "x", count: 64)
         let bytes = Array("{\"op\":\"cancel\",\"id\":\"\(longest)\"}".utf8)
-        #expect(try ClientFrame.read(bytes.span.bytes) == .cancel(id: longest))
+        #expect(try ClientFrame.parse(bytes) == .cancel(id: longest))
         #expect(reject("{\"op\":\"cancel\",\"id\":\"\(longest)y\"}")?.error.field == "id")
     }
 
     private func reject(_ text: String) -> FrameRejection? {
         let bytes = Array(text.utf8)
         do {
-            _ = try ClientFrame.read(bytes.span.bytes)
+            _ = try ClientFrame.parse(bytes)
             return nil
         } catch { return error }
     }
@@ -97,7 +97,7 @@ struct FrameCodecTests {
             for end in [cut, stream.count] {
                 let bytes = Array(stream[..<end])
                 loop: while true {
-                    let step = FrameDecoder(maxFrame: 16).step(bytes.span.bytes, at: offset)
+                    let step = FrameDecoder(maxFrame: 16).look(bytes, at: offset)
                     switch step {
                     case .needBytes, .tooLarge: break loop
                     case .empty:
@@ -116,9 +116,9 @@ struct FrameCodecTests {
     @Test("a length over the bound is told before its bytes arrive")
     func tooLarge() {
         let decoder = FrameDecoder(maxFrame: 16)
-        #expect(decoder.step([0, 0, 0, 17].span.bytes) == .tooLarge(17))
-        #expect(decoder.step([0xFF, 0xFF, 0xFF, 0xFF].span.bytes) == .tooLarge(4_294_967_295))
-        #expect(decoder.step([0, 0, 0, 16].span.bytes) == .needBytes(20))
+        #expect(decoder.look([0, 0, 0, 17]) == .tooLarge(17))
+        #expect(decoder.look([0xFF, 0xFF, 0xFF, 0xFF]) == .tooLarge(4_294_967_295))
+        #expect(decoder.look([0, 0, 0, 16]) == .needBytes(20))
     }
 
     @Test("what the writer makes, the reader takes")
@@ -128,8 +128,8 @@ struct FrameCodecTests {
             id: "q\"\u{1}é", WireError(.callerInvalidField, "a\nb", limit: "x", field: "body.model", status: 400))
         writer.pong(id: nil)
         let decoder = FrameDecoder()
-        guard case .frame(let first) = decoder.step(writer.bytes.span.bytes),
-            case .frame(let second) = decoder.step(writer.bytes.span.bytes, at: first.upperBound)
+        guard case .frame(let first) = decoder.look(writer.bytes),
+            case .frame(let second) = decoder.look(writer.bytes, at: first.upperBound)
         else {
             Issue.record("not two frames")
             return
@@ -137,9 +137,9 @@ struct FrameCodecTests {
         #expect(second.upperBound == writer.bytes.count)
         let payload = Array(writer.bytes[first])
         let slice = try JSONObjectSlice.read(payload.span.bytes)
-        let id = try #require(slice.value("id", in: payload.span.bytes))
-        #expect(JSONText.string(id, in: payload.span.bytes) == "q\"\u{1}é")
-        let status = try #require(slice.value("status", in: payload.span.bytes))
-        #expect(JSONText.integer(status, in: payload.span.bytes) == 400)
+        let id = try #require(slice.value("id", of: payload))
+        #expect(JSONText.string(id, of: payload) == "q\"\u{1}é")
+        let status = try #require(slice.value("status", of: payload))
+        #expect(JSONText.integer(status, of: payload) == 400)
     }
 }

@@ -17,7 +17,7 @@ struct JSONReaderTests {
     @Test("accepts every valid text whole", arguments: valid)
     func accepts(_ text: String) throws {
         let bytes = Array(text.utf8)
-        let value = try JSONReader.validate(bytes.span.bytes)
+        let value = try JSONReader.check(bytes)
         #expect(value.end <= bytes.count)
     }
 
@@ -61,7 +61,7 @@ struct JSONReaderTests {
                     if odd == "\"" {
                         #expect(fault(bytes)?.kind == .syntax)
                     } else {
-                        #expect(try JSONReader.validate(bytes.span.bytes).end == bytes.count)
+                        #expect(try JSONReader.check(bytes).end == bytes.count)
                     }
                 }
             }
@@ -72,9 +72,9 @@ struct JSONReaderTests {
     func members() throws {
         let bytes = Array(#"{"model":"a","n":1,"model":"b","st\u0072eam":true}"#.utf8)
         let slice = try JSONObjectSlice.read(bytes.span.bytes)
-        let model = try #require(slice.value("model", in: bytes.span.bytes))
-        #expect(JSONText.string(model, in: bytes.span.bytes) == "b")
-        #expect(slice.value("stream", in: bytes.span.bytes)?.kind == .true)
+        let model = try #require(slice.value("model", of: bytes))
+        #expect(JSONText.string(model, of: bytes) == "b")
+        #expect(slice.value("stream", of: bytes)?.kind == .true)
         #expect(slice.members.count == 4)
     }
 
@@ -84,13 +84,13 @@ struct JSONReaderTests {
     ] as [(String, String?)])
     func escapes(_ text: String, _ expected: String?) throws {
         let bytes = Array(text.utf8)
-        let value = try JSONReader.validate(bytes.span.bytes)
-        #expect(JSONText.string(value, in: bytes.span.bytes) == expected)
+        let value = try JSONReader.check(bytes)
+        #expect(JSONText.string(value, of: bytes) == expected)
     }
 
     private func fault(_ bytes: [UInt8]) -> JSONFault? {
         do {
-            _ = try JSONReader.validate(bytes.span.bytes)
+            _ = try JSONReader.check(bytes)
             return nil
         } catch { return error }
     }

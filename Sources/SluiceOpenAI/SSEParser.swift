@@ -1,0 +1,107 @@
+import SluiceWire
+
+/// A stream event grew over its bound.
+package struct SSEOverflow: Error, Sendable, Equatable {
+    /// The bound, in bytes.
+    package var limit: Int
+}
+
+/// Server-sent events, incremental: bytes in any pieces go in, whole `data` payloads come out.
+///
+/// After the WHATWG HTML standard, section 9.2: lines end in LF, CRLF or CR; a leading byte-order mark is dropped;
+/// several `data` lines are joined by LF; comments and other fields are passed over. OpenAI repeats the event's name
+/// inside its data (`type`), so names are not kept. One departure: an event whose last line is whole is delivered
+/// at the end of the stream even without the blank line, as several compatible servers omit it.
+package struct SSEParser: Sendable {
+    /// The largest event in bytes; also bounds an unfinished line.
+    package let maxEventSize: Int
+
+    private var line: [UInt8] = []
+    private var data: [UInt8] = []
+    private var hasData = false
+    private var skipLineFeed = false
+    private var atStart = true
+
+    package init(maxEventSize: Int = 8 * 1024 * 1024) { self.maxEventSize = maxEventSize }
+
+    /// Takes the next bytes and hands over each event's data.
+    package mutating func feed(_ bytes: [UInt8], _ emit: (RawSpan) -> Void) throws(SSEOverflow) {
+        var start = 0
+        if skipLineFeed, !bytes.isEmpty {
+            skipLineFeed = false
+            if bytes[0] == UInt8(ascii: "\n") { start = 1 }
+        }
+        while let end = Self.endOfLine(in: bytes, from: start) {
+            try finishLine(bytes, start..<end, emit)
+            start = end + 1
+            guard bytes[end] == UInt8(ascii: "\r") else { continue }
+            if start == bytes.count { skipLineFeed = true } else if bytes[start] == UInt8(ascii: "\n") { start += 1 }
+        }
+        guard line.count + bytes.count - start <= maxEventSize else { throw SSEOverflow(limit: maxEventSize) }
+        line.append(contentsOf: bytes[start...])
+    }
+
+    /// The stream ended: hands over an event that only lacked its blank line.
+    package mutating func finish(_ emit: (RawSpan) -> Void) {
+        dispatch(emit)
+        line.removeAll()
+    }
+
+    private static func endOfLine(in bytes: [UInt8], from start: Int) -> Int? {
+        bytes.withUnsafeBufferPointer { buffer in
+            var index = start
+            while index < buffer.count {
+                if buffer[index] == UInt8(ascii: "\n") || buffer[index] == UInt8(ascii: "\r") { return index }
+                index += 1
+            }
+            return nil
+        }
+    }
+
+    private mutating func finishLine(
+        _ bytes: [UInt8], _ range: Range<Int>, _ emit: (RawSpan) -> Void
+    ) throws(SSEOverflow) {
+        if line.isEmpty {
+            try take(bytes.span.bytes.extracting(range), emit)
+        } else {
+            line.append(contentsOf: bytes[range])
+            let whole = line
+            line.removeAll(keepingCapacity: true)
+            try take(whole.span.bytes, emit)
+        }
+    }
+
+    private mutating func take(_ text: RawSpan, _ emit: (RawSpan) -> Void) throws(SSEOverflow) {
+        var start = 0
+        if atStart {
+            atStart = false
+            if text.byteCount >= 3, text.byte(0) == 0xEF, text.byte(1) == 0xBB, text.byte(2) == 0xBF { start = 3 }
+        }
+        if text.byteCount == start {
+            dispatch(emit)
+            return
+        }
+        guard let value = Self.dataValue(text, from: start) else { return }
+        guard data.count + value.count < maxEventSize else { throw SSEOverflow(limit: maxEventSize) }
+        if hasData { data.append(UInt8(ascii: "\n")) }
+        hasData = true
+        text.extracting(value).withUnsafeBytes { data.append(contentsOf: $0) }
+    }
+
+    /// Where the value of a `data` line stands; nil for every other line.
+    private static func dataValue(_ text: RawSpan, from start: Int) -> Range<Int>? {
+        let colon = start + 4
+        guard text.byteCount >= colon, text.matches(start..<colon, "data") else { return nil }
+        if text.byteCount == colon { return colon..<colon }
+        guard text.byte(colon) == UInt8(ascii: ":") else { return nil }
+        let space = colon + 1 < text.byteCount && text.byte(colon + 1) == UInt8(ascii: " ")
+        return (colon + (space ? 2 : 1))..<text.byteCount
+    }
+
+    private mutating func dispatch(_ emit: (RawSpan) -> Void) {
+        guard hasData else { return }
+        hasData = false
+        emit(data.span.bytes)
+        data.removeAll(keepingCapacity: data.capacity <= 64 * 1024)
+    }
+}
