@@ -1,0 +1,81 @@
+/// When an attempt is repeated, and how often.
+package struct RetryPolicy: Sendable, Equatable {
+    /// Attempts in all, the first included.
+    package var maxAttempts: Int
+    package var baseMicroseconds: Int64
+    package var capMicroseconds: Int64
+    /// Retries earned per 100 successes.
+    package var budgetPercent: Int
+    /// Retries earned per second, so that a quiet pool can retry at all.
+    package var budgetPerSecond: Int
+
+    package init(
+        maxAttempts: Int = 3, baseMicroseconds: Int64 = 200_000, capMicroseconds: Int64 = 5_000_000,
+        budgetPercent: Int = 20, budgetPerSecond: Int = 1
+    ) {
+        self.maxAttempts = maxAttempts
+        self.baseMicroseconds = baseMicroseconds
+        self.capMicroseconds = capMicroseconds
+        self.budgetPercent = budgetPercent
+        self.budgetPerSecond = budgetPerSecond
+    }
+
+    /// The wait before attempt `attempt` (2…): exponential with equal jitter, half fixed and half random (Brooker,
+    /// *Exponential Backoff and Jitter*, 2015).
+    package func delay(beforeAttempt attempt: Int, random: UInt64) -> Int64 {
+        precondition(attempt >= 2, "attempt \(attempt) needs no wait")
+        let doublings = min(attempt - 2, 30)
+        let (raw, overflow) = baseMicroseconds.multipliedReportingOverflow(by: 1 << Int64(doublings))
+        return Jitter.equal(overflow ? capMicroseconds : min(raw, capMicroseconds), random: random)
+    }
+}
+
+/// Random spread of a wait.
+package enum Jitter {
+    /// Between half of `microseconds` and all of it.
+    package static func equal(_ microseconds: Int64, random: UInt64) -> Int64 {
+        precondition(microseconds >= 0, "a wait is not negative: \(microseconds)")
+        let half = microseconds / 2
+        return half + Int64(random % UInt64(microseconds - half + 1))
+    }
+}
+
+/// Keeps retries from becoming a second wave of load: a share of successes plus a trickle (after Finagle's
+/// `RetryBudget`). Kept in hundredths of a retry.
+package struct RetryBudget: Sendable {
+    private var balance: Int64
+    private var trickledAt: MonotonicTime
+    private let policy: RetryPolicy
+
+    /// Retries that can be saved up.
+    package static let ceiling = 100
+
+    /// Starts with ten seconds' trickle.
+    package init(_ policy: RetryPolicy, at now: MonotonicTime) {
+        self.policy = policy
+        balance = Int64(min(policy.budgetPerSecond * 10, Self.ceiling)) * 100
+        trickledAt = now
+    }
+
+    package mutating func deposit(at now: MonotonicTime) {
+        trickle(at: now)
+        balance = min(balance + Int64(policy.budgetPercent), Int64(Self.ceiling) * 100)
+    }
+
+    /// Pays for one retry; false when the budget is spent.
+    package mutating func withdraw(at now: MonotonicTime) -> Bool {
+        trickle(at: now)
+        guard balance >= 100 else { return false }
+        balance -= 100
+        return true
+    }
+
+    private mutating func trickle(at now: MonotonicTime) {
+        guard policy.budgetPerSecond > 0 else { return }
+        let elapsed = min(max(0, now.microseconds(since: trickledAt)), 3_600_000_000)
+        let earned = elapsed * Int64(policy.budgetPerSecond) / 10_000
+        guard earned > 0 else { return }
+        trickledAt = now
+        balance = min(balance + earned, Int64(Self.ceiling) * 100)
+    }
+}
