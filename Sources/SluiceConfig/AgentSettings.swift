@@ -110,6 +110,7 @@ package struct LogSettings: Equatable, Sendable {
 extension LogSettings: ConfigurationSection {
     static let fields: [Field<LogSettings>] = [
         .value("level", \.level, .choice, .live, "Least severe level that is written"),
-        .value("format", \.format, .choice, .restart, "How records are written; auto tells the journal from a terminal"),
+        .value(
+            "format", \.format, .choice, .restart, "How records are written; auto tells the journal from a terminal"),
     ]
 }

@@ -35,7 +35,8 @@ extension Configuration: ConfigurationSection {
         checkReachability(place)
         if pools.count > limits.pools {
             place.report(
-                "pools", Fault("\(pools.count) pools are configured", suggestion: "limits.pools allows \(limits.pools)"))
+                "pools", Fault("\(pools.count) pools are configured", suggestion: "limits.pools allows \(limits.pools)")
+            )
         }
     }
 

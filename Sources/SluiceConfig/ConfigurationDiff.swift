@@ -71,7 +71,8 @@ private enum Differ {
         if stayed != order {
             changes.append(
                 ConfigurationChange(
-                    path: path, old: stayed.joined(separator: ", "), new: order.joined(separator: ", "), effect: effect))
+                    path: path, old: stayed.joined(separator: ", "), new: order.joined(separator: ", "), effect: effect)
+            )
         }
         return changes
     }
@@ -80,7 +81,8 @@ private enum Differ {
     private static func named(_ items: [Rendered]) -> [(name: String, value: Rendered)]? {
         var result: [(name: String, value: Rendered)] = []
         for item in items {
-            guard case .fields(let fields) = item, case .text(let name)? = fields.first(where: { $0.name == "name" })?.value
+            guard case .fields(let fields) = item,
+                case .text(let name)? = fields.first(where: { $0.name == "name" })?.value
             else { return nil }
             result.append((name, item))
         }

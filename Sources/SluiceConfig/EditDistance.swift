@@ -22,10 +22,14 @@ func editDistance(_ left: String, _ right: String) -> Int {
 }
 
 /// The candidate nearest to `name`, ignoring case and the difference between `-` and `_`, if it is near enough to be
-/// what the writer meant: at most a third of the longer name's length, and at most 3 edits.
+/// what the writer meant: it continues the name, or it is at most a third of the longer name's length away, and at
+/// most 3 edits.
 func nearestName(to name: String, among candidates: [String]) -> String? {
     guard name.utf8.count <= 64 else { return nil }
     let wanted = comparable(name)
+    if wanted.utf8.count >= 3, let longer = candidates.first(where: { comparable($0).hasPrefix(wanted) }) {
+        return longer
+    }
     let ranked = candidates.map { (name: $0, distance: editDistance(wanted, comparable($0))) }
     guard let best = ranked.min(by: { $0.distance < $1.distance }) else { return nil }
     let allowance = min(3, max(1, max(name.utf8.count, best.name.utf8.count) / 3))

@@ -86,7 +86,8 @@ extension ValueType<EndpointPattern> {
         guard path.hasPrefix("/v1/"), path.utf8.count <= 512, path.utf8.count > 4 else {
             return Fault("\(quoted(String(path))) is not an API path", suggestion: "start it with /v1/")
         }
-        guard path.utf8.allSatisfy({ isLetterOrDigit($0) || "/-._~%:@*".utf8.contains($0) }), !path.contains("..") else {
+        guard path.utf8.allSatisfy({ isLetterOrDigit($0) || "/-._~%:@*".utf8.contains($0) }), !path.contains("..")
+        else {
             return Fault("\(quoted(String(path))) is not an API path", suggestion: "no query, no \"..\", no blanks")
         }
         let stars = path.filter { $0 == "*" }.count

@@ -34,11 +34,19 @@ struct Field<Root: ConfigurationSection>: Sendable {
     /// The settings of the section that this one holds; empty for a plain value.
     var children: @Sendable (_ path: String) -> [CatalogueEntry] = { _ in [] }
 
+    /// The settings of one item, for a list of sections.
+    var itemFields: @Sendable () -> [RenderedField] = { [] }
+
     /// The comment over the setting in a rendered file.
     var comment: String {
+        guard type != Self.sectionType else { return summary }
         let kind = range.map { "\(type), \($0)" } ?? type
         return "\(summary) (\(kind)\(isRequired ? "; required" : "")\(effect == .restart ? "; needs a restart" : ""))"
     }
+}
+
+extension Field {
+    fileprivate static var sectionType: String { "section" }
 }
 
 typealias SettingPath<Root, Value> = WritableKeyPath<Root, Value> & Sendable
@@ -109,7 +117,7 @@ extension Field {
         _ name: String, _ path: any SettingPath<Root, Child>, _ summary: String
     ) -> Field {
         Field(
-            name: name, type: "section", range: nil, summary: summary, effect: .live,
+            name: name, type: sectionType, range: nil, summary: summary, effect: .live,
             read: { node, root, place in root[keyPath: path] = place.section(node, root[keyPath: path]) },
             render: { .fields($0[keyPath: path].renderedFields) },
             children: { Catalogue.entries(of: Root()[keyPath: path], under: $0 + ".") })
@@ -126,14 +134,18 @@ extension Field {
                 root[keyPath: path] = items.map { $0.place.section($0.node, Child()) }
             },
             render: { .list($0[keyPath: path].map { .fields($0.renderedFields) }) },
-            children: { Catalogue.entries(of: Child(), under: $0 + "[].") })
+            children: { Catalogue.entries(of: Child(), under: $0 + "[].") },
+            itemFields: { Child().renderedFields })
     }
 }
 
 extension ConfigurationSection {
     var renderedFields: [RenderedField] {
         Self.fields.map {
-            RenderedField(name: $0.name, comment: $0.comment, effect: $0.effect, value: $0.render(self))
+            let value = $0.render(self)
+            return RenderedField(
+                name: $0.name, comment: $0.comment, effect: $0.effect, value: value,
+                itemFields: value == .list([]) ? $0.itemFields() : [])
         }
     }
 }

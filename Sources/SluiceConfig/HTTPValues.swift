@@ -20,18 +20,15 @@ extension ValueType<String> {
         render: { .text($0) })
 
     /// A header's value: 1 to 1,024 bytes of printable ASCII, no blank at either end. The text is never shown.
-    static let headerValue = ValueType(
-        name: "text", range: nil,
-        parse: { scalar throws(Fault) in
-            let bytes = scalar.text.utf8
-            guard (1...1024).contains(bytes.count), bytes.allSatisfy({ (0x20...0x7E).contains($0) }),
-                bytes.first != 0x20, bytes.last != 0x20
-            else {
-                throw Fault("not a header's value", suggestion: "use 1 to 1,024 printable ASCII characters")
-            }
-            return scalar.text
-        },
-        render: { .text($0) })
+    static let headerValue = text { text in
+        let bytes = text.utf8
+        guard (1...1024).contains(bytes.count), bytes.allSatisfy({ (0x20...0x7E).contains($0) }),
+            bytes.first != 0x20, bytes.last != 0x20
+        else {
+            return Fault("not a header's value", suggestion: "use 1 to 1,024 printable ASCII characters")
+        }
+        return nil
+    }
 }
 
 /// The rules for URLs, stricter than RFC 3986 needs: what this agent cannot use is refused instead of ignored.

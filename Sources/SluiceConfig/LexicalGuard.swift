@@ -65,7 +65,7 @@ struct LexicalGuard {
     // MARK: Tokens
 
     private mutating func startToken(_ scalar: Unicode.Scalar) {
-        if index == lineStart, scalar == "%" { return refuse("YAML directives are not supported", "remove this line") }
+        if index == lineStart, scalar == "%" { return refuseDirective() }
         if isDocumentMarker { return index += 3 }
         if flowDepth == 0 { noteIndent() }
         switch scalar {
@@ -75,9 +75,9 @@ struct LexicalGuard {
         case ",": index += 1
         case "-" where isBlankOrEnd(peek(1)): index += 1
         case ":" where flowDepth > 0 || isBlankOrEnd(peek(1)): index += 1
-        case "&": refuse("anchors are not supported", "write the value out where it is needed")
+        case "&": refuseProperty("anchors are not supported", "write the value out where it is needed")
         case "*": refuse("an unquoted * starts a YAML alias, and aliases are not supported", "quote it, as in \"*\"")
-        case "!": refuse("YAML tags are not supported", "remove the tag, or quote the text")
+        case "!": refuseProperty("YAML tags are not supported", "remove the tag, or quote the text")
         case "|", ">": refuse("block scalars are not supported", "write the text in quotes on one line"); refuseRest()
         case "?": refuse("a value cannot start with an unquoted ?", "quote it")
         default:
@@ -159,6 +159,22 @@ struct LexicalGuard {
         masked[index] = Self.mask(index)
         index += 1
         isAtTokenStart = false
+    }
+
+    /// An anchor or a tag belongs to the value after it; without it that value can still be checked.
+    private mutating func refuseProperty(_ message: String, _ suggestion: String) {
+        problems.add(at: position, path: "", Fault(message, suggestion: suggestion))
+        while let scalar = peek(0), !isBlankOrEnd(scalar), !isFlowIndicator(scalar) { blankOut() }
+    }
+
+    private mutating func refuseDirective() {
+        problems.add(at: position, path: "", Fault("YAML directives are not supported", suggestion: "remove this line"))
+        while let scalar = peek(0), scalar != "\n" { blankOut() }
+    }
+
+    private mutating func blankOut() {
+        masked[index] = " "
+        index += 1
     }
 
     /// After a block scalar's header the lines that follow are its text; reading them as YAML would only add noise.

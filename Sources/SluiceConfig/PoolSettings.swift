@@ -35,7 +35,8 @@ extension PoolSettings: ConfigurationSection {
             "The provider's limit on tokens; default learned from its answers"),
         .value("max_in_flight", \.maxInFlight, .count(1...65536), .live, "Attempts in flight at the provider"),
         .optional(
-            "queue_calls", \.queueCalls, .count(1...1_000_000), .live, "Calls that may wait; default limits.queue_calls"),
+            "queue_calls", \.queueCalls, .count(1...1_000_000), .live, "Calls that may wait; default limits.queue_calls"
+        ),
         .optional(
             "queue_size", \.queueSize, .size(1024...(64 << 30)), .live,
             "Bytes of request bodies that may wait; default limits.queue_size"),
@@ -96,7 +97,8 @@ extension ValueType<GlobPattern> {
         parse: { scalar throws(Fault) in
             let isPrintable = scalar.text.unicodeScalars.allSatisfy { $0.value > 0x20 && $0.value != 0x7F }
             guard isPrintable, (1...128).contains(scalar.text.utf8.count) else {
-                throw Fault("\(quoted(scalar.text)) is not a model pattern", suggestion: "use 1 to 128 bytes, no blanks")
+                throw Fault(
+                    "\(quoted(scalar.text)) is not a model pattern", suggestion: "use 1 to 128 bytes, no blanks")
             }
             return GlobPattern(scalar.text)
         },

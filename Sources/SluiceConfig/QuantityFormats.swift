@@ -54,8 +54,8 @@ enum DurationFormat {
 /// 1,000.
 enum SizeFormat {
     private static let units: [(name: String, bytes: Int)] = [
-        ("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10),
-        ("GB", 1_000_000_000), ("MB", 1_000_000), ("KB", 1000), ("B", 1), ("", 1),
+        ("GiB", 1 << 30), ("GB", 1_000_000_000), ("MiB", 1 << 20), ("MB", 1_000_000),
+        ("KiB", 1 << 10), ("KB", 1000), ("B", 1), ("", 1),
     ]
 
     /// Reads a number of bytes.
@@ -63,7 +63,8 @@ enum SizeFormat {
         let digits = scalar.text.prefix { $0.isASCII && $0.isNumber }
         let name = scalar.text.dropFirst(digits.count)
         guard let count = Int(digits), let unit = units.first(where: { $0.name == name }) else {
-            throw Fault("expected a size such as 4MiB, 64KB or 1024, found \(quoted(scalar.text))", suggestion: cure(name))
+            throw Fault(
+                "expected a size such as 4MiB, 64KB or 1024, found \(quoted(scalar.text))", suggestion: cure(name))
         }
         let (product, overflow) = count.multipliedReportingOverflow(by: unit.bytes)
         guard !overflow else { throw Fault("the size \(quoted(scalar.text)) is too large to count") }

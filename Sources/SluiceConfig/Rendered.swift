@@ -32,4 +32,6 @@ struct RenderedField: Equatable, Sendable {
     let comment: String
     let effect: ReloadEffect
     let value: Rendered
+    /// The settings of one item, for a list of sections that has none yet.
+    var itemFields: [RenderedField] = []
 }

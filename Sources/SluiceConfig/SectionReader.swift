@@ -48,7 +48,8 @@ struct Place {
             tooMany(items.count, maximum, node)
             return nil
         case .scalar, .mapping:
-            report(node.position, Fault("expected a list, found \(node.kind)", suggestion: "start each item with \"- \""))
+            report(
+                node.position, Fault("expected a list, found \(node.kind)", suggestion: "start each item with \"- \""))
             return nil
         }
     }
@@ -81,7 +82,8 @@ struct Place {
             field.read(entry.value, &root, child(field.name))
         }
         for field in Root.fields where field.isRequired && !entries.contains(where: { $0.key == field.name }) {
-            child(field.name).report(node.position, Fault("missing; it has no default", suggestion: field.summary))
+            child(field.name).report(
+                node.position, Fault("missing and without a default", suggestion: "add \(field.name)"))
         }
         root.check(SectionPlace(place: self, node: node, entries: entries))
         return root

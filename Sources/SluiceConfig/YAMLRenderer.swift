@@ -14,7 +14,8 @@ private struct YAMLRenderer {
     mutating func write(_ fields: [RenderedField], margin: String, first: String? = nil) {
         var lead = first
         for field in fields {
-            if lead == nil, !field.comment.isEmpty { text += "\(margin)# \(field.comment)\n" }
+            let commentMargin = lead == nil ? margin : String(margin.dropLast(2))
+            if !field.comment.isEmpty { text += "\(commentMargin)# \(field.comment)\n" }
             write(field, lead: lead ?? margin, margin: margin)
             lead = nil
         }
@@ -30,7 +31,9 @@ private struct YAMLRenderer {
         case .fields(let fields):
             text += "\(lead)\(name):\n"
             write(fields, margin: margin + "  ")
-        case .list(let items) where items.isEmpty: text += "\(lead)\(name): []\n"
+        case .list(let items) where items.isEmpty:
+            text += "\(lead)\(name): []\n"
+            writeSkeleton(field, margin: margin)
         case .list(let items):
             text += "\(lead)\(name):\n"
             for item in items { write(item, margin: margin + "  ") }
@@ -42,6 +45,15 @@ private struct YAMLRenderer {
         case .fields(let fields): write(fields, margin: margin + "  ", first: margin + "- ")
         case .number, .bare, .text, .list, .absent: text += "\(margin)- \(item.summary)\n"
         }
+    }
+
+    /// What one item of an empty list would hold, as comments.
+    private mutating func writeSkeleton(_ field: RenderedField, margin: String) {
+        guard !field.itemFields.isEmpty else { return }
+        var skeleton = YAMLRenderer()
+        skeleton.write(.fields(field.itemFields), margin: "  ")
+        text += "\(margin)# \(field.name): with items of the form\n"
+        for line in skeleton.text.split(separator: "\n") { text += "\(margin)# \(line)\n" }
     }
 
     private func isPlain(_ name: String) -> Bool {
