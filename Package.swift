@@ -27,14 +27,12 @@ let package = Package(
     name: "sluice",
     products: [
         .executable(name: "sluice", targets: ["sluice"]),
-        .library(name: "SluiceClient", targets: ["SluiceClient"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.0"),
-        .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
     ],
     targets: [
         // Floor 0: C, as thin as it gets.
@@ -48,28 +46,20 @@ let package = Package(
         // Floor 3: the outside world, one door each.
         floor("SluiceUpstream", ["CCurl"]),
         floor("SluiceHost", ["CSystemd"]),
-        floor("SluiceTelemetry", ["CSystemd", logging]),
-        floor("SluiceConfig", ["SluiceOpenAI", .product(name: "Yams", package: "Yams")]),
+        floor("SluiceConfig", [.product(name: "Yams", package: "Yams")]),
         // Floor 4: whole parts.
         floor(
             "SluiceAgent",
             [
-                "SluiceWire", "SluiceOpenAI", "SluicePolicy", "SluiceUpstream", "SluiceHost", "SluiceTelemetry",
+                "SluiceWire", "SluiceOpenAI", "SluicePolicy", "SluiceUpstream", "SluiceHost",
                 "SluiceConfig", nioCore, nioPosix, nioHTTP1, logging,
             ]),
-        floor("SluiceClient", ["SluiceWire", nioCore, nioPosix]),
-        floor("SluiceProvider", ["SluiceWire", "SluiceOpenAI", nioCore, nioPosix, nioHTTP1]),
-        floor(
-            "SluiceBench",
-            [
-                "SluiceWire", "SluiceClient", nioCore, nioPosix,
-                .product(name: "Histogram", package: "hdrhistogram-swift"),
-            ]),
+        floor("SluiceProvider", [nioCore, nioPosix, nioHTTP1]),
         // Floor 5: the command line.
         .executableTarget(
             name: "sluice",
             dependencies: [
-                "SluiceAgent", "SluiceClient", "SluiceProvider", "SluiceBench", "SluiceConfig",
+                "SluiceAgent", "SluiceProvider", "SluiceConfig", logging,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: house),

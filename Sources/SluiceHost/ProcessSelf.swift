@@ -2,6 +2,9 @@ internal import Glibc
 
 /// This process's own figures, for metrics. Each is a few system calls.
 package enum ProcessSelf {
+    /// This process's number.
+    package static var pid: Int32 { getpid() }
+
     /// Resident memory in bytes; nil when /proc is not there.
     package static var residentBytes: UInt64? {
         guard let fields = ProcFiles.read("/proc/self/statm")?.split(separator: " "), fields.count > 1 else {

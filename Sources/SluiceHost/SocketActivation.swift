@@ -31,6 +31,9 @@ package struct ActivatedSockets: Sendable, Equatable {
     /// What was passed and not used; worth a warning each.
     package internal(set) var unserved: [UnservedDescriptor] = []
 
+    /// Hands over the descriptor passed under `name`; from then on it is the taker's to close.
+    package mutating func take(_ name: ActivatedSocketName) -> Int32? { descriptors.removeValue(forKey: name) }
+
     /// Closes every descriptor that is still in here.
     package mutating func closeAll() {
         for descriptor in descriptors.values { close(descriptor) }

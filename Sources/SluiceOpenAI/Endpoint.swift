@@ -35,30 +35,3 @@ package enum Endpoint: String, Sendable, CaseIterable {
     /// Whether `stream_options.include_usage` exists here.
     package var hasStreamUsageOption: Bool { self == .chatCompletions || self == .completions }
 }
-
-/// One entry of the allowlist: a method and a path, `*` allowed as the last segment only.
-package struct EndpointRule: Sendable, Equatable {
-    package var method: String
-    package var path: String
-    /// When the path ends in `/*`: what a match must begin with.
-    private var prefix: String?
-
-    /// Reads `"POST /v1/chat/completions"`; nil when it is anything else.
-    package init?(_ text: String) {
-        let parts = text.split(separator: " ", omittingEmptySubsequences: false)
-        guard parts.count == 2, parts[0] == "POST" || parts[0] == "GET", parts[1].hasPrefix("/v1/") else { return nil }
-        method = String(parts[0])
-        path = String(parts[1])
-        let stem = path.hasSuffix("/*") ? String(path.dropLast(1)) : nil
-        guard !(stem ?? path).contains("*") else { return nil }
-        prefix = stem
-    }
-
-    /// Whether this rule lets a request through; `*` stands for exactly one segment.
-    package func allows(method: String, path: String) -> Bool {
-        guard method == self.method else { return false }
-        guard let prefix else { return path == self.path }
-        return path.hasPrefix(prefix) && path.utf8.count > prefix.utf8.count
-            && !path.utf8.dropFirst(prefix.utf8.count).contains(UInt8(ascii: "/"))
-    }
-}

@@ -10,6 +10,13 @@ package struct RequestView: Sendable, Equatable {
     /// Whether the caller itself wants the extra usage chunk of a stream.
     package var wantsUsageChunk: Bool
 
+    package init(model: String?, stream: Bool, maxOutputTokens: Int?, wantsUsageChunk: Bool) {
+        self.model = model
+        self.stream = stream
+        self.maxOutputTokens = maxOutputTokens
+        self.wantsUsageChunk = wantsUsageChunk
+    }
+
     /// Model names longer than this are refused: they become pool names and metric labels.
     package static let modelSize = 256
 

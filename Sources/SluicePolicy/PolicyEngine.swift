@@ -28,8 +28,9 @@ package struct PolicyEngine: Sendable {
 
     /// The moment at which ``tick(at:into:)`` has something to do, if nothing else happens before.
     package var nextWake: MonotonicTime? {
-        [deadlines.firstKey, backoffs.firstKey, wakes.firstKey].compactMap { $0 }.min()
-            .map { MonotonicTime(microseconds: $0) }
+        let keys = (deadlines.firstKey ?? .max, backoffs.firstKey ?? .max, wakes.firstKey ?? .max)
+        let earliest = min(keys.0, keys.1, keys.2)
+        return earliest == .max ? nil : MonotonicTime(microseconds: earliest)
     }
 
     package func snapshot(_ id: PoolID) -> PoolSnapshot {
@@ -43,7 +44,7 @@ package struct PolicyEngine: Sendable {
 // MARK: - Pools
 
 extension PolicyEngine {
-    package mutating func addPool(_ settings: PoolSettings, at now: MonotonicTime) -> PoolID {
+    package mutating func addPool(_ settings: PoolParameters, at now: MonotonicTime) -> PoolID {
         precondition(settings.limits.maxInFlight > 0, "a pool without room: \(settings)")
         precondition(settings.queueCalls >= 0 && settings.queueBytes >= 0, "negative queue bounds: \(settings)")
         pools.append(
@@ -55,7 +56,7 @@ extension PolicyEngine {
 
     /// Puts new settings in force; whoever waits keeps waiting under the new limits.
     package mutating func reconfigure(
-        _ id: PoolID, _ settings: PoolSettings, at now: MonotonicTime, into effects: inout [Effect]
+        _ id: PoolID, _ settings: PoolParameters, at now: MonotonicTime, into effects: inout [Effect]
     ) {
         precondition(settings.limits.maxInFlight > 0, "a pool without room: \(settings)")
         pools[id.index].settings = settings

@@ -6,7 +6,7 @@ package struct PoolID: Hashable, Sendable {
 }
 
 /// What the configuration says of one pool.
-package struct PoolSettings: Sendable, Equatable {
+package struct PoolParameters: Sendable, Equatable {
     package var limits: PoolLimits
     /// Calls that may wait.
     package var queueCalls: Int
@@ -31,7 +31,7 @@ package struct PoolSnapshot: Sendable, Equatable {
 
 /// One pool: what shares a provider quota.
 struct Pool: Sendable {
-    var settings: PoolSettings
+    var settings: PoolParameters
     var limiter: PoolLimiter
     var queue = FIFOScheduler()
     var inFlight = 0

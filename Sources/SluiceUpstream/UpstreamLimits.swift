@@ -29,6 +29,9 @@ package struct UpstreamLimits: Sendable {
 
 /// A snapshot of the engine, as of its last turn.
 package struct UpstreamStats: Sendable, Equatable {
+    /// All zero.
+    package init() {}
+
     /// Exchanges in progress.
     package internal(set) var liveTransfers = 0
     /// Prepared handles that wait for work.

@@ -47,6 +47,11 @@ package enum ClientFrame: Sendable, Equatable {
 package struct FrameRejection: Error, Sendable, Equatable {
     package var id: String?
     package var error: WireError
+
+    package init(id: String?, error: WireError) {
+        self.id = id
+        self.error = error
+    }
 }
 
 extension ClientFrame {

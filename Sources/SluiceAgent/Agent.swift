@@ -1,0 +1,132 @@
+import Dispatch
+import Glibc
+package import Logging
+import NIOCore
+import NIOPosix
+package import SluiceConfig
+import SluiceHost
+import SluiceUpstream
+
+/// How to start an agent.
+package struct AgentOptions: Sendable {
+    /// The configuration file; nil for defaults and environment alone.
+    package var configurationFile: String?
+    package var runtimeDirectory: String?
+    package var stateDirectory: String?
+    package var environment: [String: String]
+
+    package init(
+        configurationFile: String? = nil, runtimeDirectory: String? = nil, stateDirectory: String? = nil,
+        environment: [String: String]
+    ) {
+        self.configurationFile = configurationFile
+        self.runtimeDirectory = runtimeDirectory
+        self.stateDirectory = stateDirectory
+        self.environment = environment
+    }
+}
+
+/// Why the agent could not start, a line for each problem.
+package struct AgentStartError: Error, Sendable, CustomStringConvertible {
+    package var problems: [String]
+    package var description: String { problems.joined(separator: "\n") }
+}
+
+/// The daemon: reads its configuration, opens its sockets, serves until it is told to stop, and drains.
+package final class Agent: Sendable {
+    /// Where it listens.
+    package let paths: RuntimePaths
+    package let configuration: Configuration
+
+    private let group: MultiThreadedEventLoopGroup
+    private let factWorkers = NIOThreadPool(numberOfThreads: 1)
+    private let coordinator: NIOLoopBound<Coordinator>
+    private let engine: UpstreamEngine
+    private let options: AgentOptions
+    private let logger: Logger
+    private let notifier = ServiceNotifier()
+
+    /// Prepares an agent: nothing listens yet.
+    ///
+    /// - Throws: ``AgentStartError`` with every problem of configuration and keys at once.
+    package init(_ options: AgentOptions, makeLogger: (LogSettings) -> Logger) throws(AgentStartError) {
+        let loaded = try AgentSetup.load(options)
+        do {
+            paths = try RuntimePaths.resolve(
+                loaded.configuration.agent, runtimeDirectory: options.runtimeDirectory,
+                stateDirectory: options.stateDirectory, environment: options.environment)
+        } catch {
+            throw AgentStartError(problems: error.problems.map { "\($0)" })
+        }
+        self.options = options
+        configuration = loaded.configuration
+        logger = makeLogger(loaded.configuration.agent.log)
+        group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+        let loop = group.next()
+        let logger = logger
+        let bound: NIOLoopBound<Coordinator>
+        do {
+            bound = try loop.submit {
+                NIOLoopBound(
+                    Coordinator(
+                        loop: loop, configuration: loaded.configuration, routes: loaded.routes, metrics: AgentMetrics(),
+                        logger: logger), eventLoop: loop)
+            }.wait()
+            engine = try UpstreamEngine { events in
+                loop.execute { bound.value.take(events) }
+            }
+        } catch {
+            throw AgentStartError(problems: ["cannot start: \(error)"])
+        }
+        coordinator = bound
+        factWorkers.start()
+    }
+
+    /// Serves until SIGTERM or SIGINT, then drains.
+    ///
+    /// - Parameter ready: called once every socket listens.
+    package func run(ready: @escaping @Sendable () -> Void = {}) async throws {
+        var activated = try SocketActivation.take()
+        for stray in activated.unserved { logger.warning("\(stray)") }
+        let listeners = Listeners(group: group, coordinator: coordinator, factWorkers: factWorkers)
+        try await listen(listeners, &activated)
+        try await begin()
+        let lifecycle = Lifecycle(
+            coordinator: coordinator, engine: engine, notifier: notifier, logger: logger, loop: group.next(),
+            reload: { [options] in AgentSetup.reload(options) })
+        lifecycle.start()
+        logger.info(
+            "ready", metadata: ["socket": "\(paths.agentSocket)", "version": "\(SluiceVersion.current)"])
+        ready()
+        await lifecycle.untilStopped()
+        listeners.close()
+        await lifecycle.drain()
+        try await finish()
+    }
+
+    private func listen(_ listeners: Listeners, _ activated: inout ActivatedSockets) async throws {
+        let sockets = configuration.agent.sockets
+        let agent = try listeners.descriptor(.agent, at: paths.agentSocket, sockets.agent, activated: &activated)
+        let stats = try listeners.descriptor(.stats, at: paths.statsSocket, sockets.stats, activated: &activated)
+        let admin = try listeners.descriptor(.admin, at: paths.adminSocket, sockets.admin, activated: &activated)
+        try await listeners.serveHTTP(stats, .stats)
+        try await listeners.serveHTTP(admin, .admin)
+        if let address = configuration.agent.statsListen {
+            try await listeners.serveHTTP(host: address.host, port: address.port, .stats)
+        }
+        // Last, so that whoever can make a call can also see its effect.
+        try await listeners.serveCallers(agent)
+    }
+
+    private func begin() async throws {
+        let engine = engine
+        let coordinator = coordinator
+        try await group.next().submit { coordinator.value.upstream = engine }.get()
+    }
+
+    private func finish() async throws {
+        engine.shutdown()
+        try await factWorkers.shutdownGracefully()
+        try await group.shutdownGracefully()
+    }
+}

@@ -1,0 +1,132 @@
+import SluiceOpenAI
+import SluicePolicy
+import SluiceUpstream
+import SluiceWire
+
+/// What one finished exchange means.
+struct AttemptReading {
+    enum Result {
+        case answered(status: Int, body: [UInt8], usage: WireUsage?, model: String?)
+        case streamed(StreamFinish)
+        case failed(WireError)
+    }
+
+    var result: Result
+    /// What the core is told.
+    var outcome: AttemptOutcome
+    /// Whether the provider allows another try.
+    var mayRetry = true
+    /// Whether the provider may have begun to work on it.
+    var mayHaveCost = false
+    var isRateLimit = false
+    /// Under which it is counted: bounded.
+    var label: String
+}
+
+/// Reads an exchange: the transport's failure, the provider's error, or the answer.
+struct AttemptReader {
+    let call: CallContext
+    let end: UpstreamEnd
+    let wallNowMS: Int
+
+    func read() -> AttemptReading {
+        if let fault = call.stream?.fault { return broken(fault) }
+        guard let head = end.head, end.failure == nil || call.stream?.end == .complete else {
+            return transport(end.failure ?? .connectionLost)
+        }
+        guard (200...299).contains(head.status) else { return providerError(head) }
+        if let stream = call.stream, stream.plainBody == nil { return streamed(stream) }
+        return answered(head.status, call.stream?.plainBody ?? end.body)
+    }
+
+    // MARK: Answers
+
+    private func answered(_ status: Int, _ body: [UInt8]) -> AttemptReading {
+        guard let view = try? ResponseView.read(body.span.bytes) else {
+            return broken(
+                WireError(.providerBadResponse, "the provider's answer is not JSON in UTF-8", status: status))
+        }
+        let used = view.usage.map { $0.inputTokens + $0.outputTokens }
+        return AttemptReading(
+            result: .answered(status: status, body: body, usage: view.usage, model: view.model),
+            outcome: .success(usedTokens: used), label: "ok")
+    }
+
+    private func streamed(_ stream: StreamState) -> AttemptReading {
+        let used = stream.usage.map { $0.inputTokens + $0.outputTokens }
+        switch stream.end {
+        case .complete:
+            return AttemptReading(
+                result: .streamed(.complete), outcome: .success(usedTokens: used), label: "ok")
+        case .failed:
+            return broken(
+                WireError(
+                    .providerStreamError, "the provider reported an error inside the stream", status: stream.status))
+        case nil:
+            return transport(.connectionLost)
+        }
+    }
+
+    /// The provider answered, and the answer is of no use: another attempt would be paid for again.
+    private func broken(_ error: WireError) -> AttemptReading {
+        AttemptReading(
+            result: .failed(error), outcome: .refused, mayRetry: false, mayHaveCost: true, label: error.code.rawValue)
+    }
+
+    // MARK: Failures
+
+    private func providerError(_ head: UpstreamHead) -> AttemptReading {
+        let verdict = ProviderVerdict.judge(status: head.status, body: end.body)
+        let after = retryAfterMS(head)
+        let reason = verdict.reason.map { " (\($0))" } ?? ""
+        let error = WireError(
+            verdict.code, "the provider answered \(head.status)\(reason)", retryAfterMS: after,
+            status: head.status, upstream: ProviderError.read(end.body).shown(status: head.status))
+        var reading = AttemptReading(
+            result: .failed(error), outcome: .refused, isRateLimit: head.status == 429, label: verdict.code.rawValue)
+        switch verdict.remedy {
+        case .none: reading.mayRetry = false
+        case .retry: reading.outcome = .transient(notSent: false)
+        case .waitForQuota: reading.outcome = .rateLimited(retryAfterMicroseconds: after.map { Int64($0) * 1000 })
+        }
+        if head["x-should-retry"] == "false" { reading.mayRetry = false }
+        return reading
+    }
+
+    private func retryAfterMS(_ head: UpstreamHead) -> Int? {
+        if let text = head["retry-after-ms"], let value = HeaderTime.milliseconds(text) { return value }
+        if let text = head["retry-after"], let value = HeaderTime.retryAfter(text, wallNowMS: wallNowMS) {
+            return value
+        }
+        guard head.status == 429 else { return nil }
+        let limits = RateLimitHeaders { name in head[name.description] }
+        let spent = [limits.requests, limits.tokens].filter { $0.remaining == 0 }
+        return spent.compactMap(\.resetMS).max()
+    }
+
+    private func transport(_ failure: UpstreamFailure) -> AttemptReading {
+        let detail = end.detail.map { ": \($0)" } ?? ""
+        var error = WireError(code(failure), failure.message + detail, status: end.head?.status)
+        // A request that reached the provider may have been worked on, whatever became of its answer.
+        error.charged = end.requestSent ? .estimated : .none
+        var reading = AttemptReading(
+            result: .failed(error), outcome: .transient(notSent: !end.requestSent), mayHaveCost: end.requestSent,
+            label: failure.label)
+        if failure == .tooLarge || failure == .invalidRequest {
+            reading.outcome = .refused
+            reading.mayRetry = false
+        }
+        return reading
+    }
+
+    private func code(_ failure: UpstreamFailure) -> ErrorCode {
+        switch failure {
+        case .dns, .connect, .tls, .connectTimeout: .providerUnreachable
+        case .firstByteTimeout, .idleTimeout, .totalTimeout: .providerTimeout
+        case .connectionLost, .cancelled: .providerConnectionLost
+        case .tooLarge: .providerResponseTooLarge
+        case .invalidRequest: .internal
+        case .protocolError: .providerBadResponse
+        }
+    }
+}

@@ -1,0 +1,123 @@
+import NIOCore
+import SluiceOpenAI
+import SluicePolicy
+import SluiceUpstream
+import SluiceWire
+
+/// What a call is, once it passed the stages that need its bytes: all that later stages look at.
+struct CallPlan {
+    var id: String
+    var endpoint: Endpoint
+    var method: CallMethod
+    /// The path below the upstream's base URL.
+    var upstreamPath: String
+    var lane: Lane
+    var tenant: String?
+    var feature: String?
+    var deadlineMS: Int
+    var progress: Bool
+    var view: RequestView
+    /// The request as it will be sent, edits applied.
+    var body: RequestBody?
+    /// Tokens to reserve.
+    var cost: CallCost
+}
+
+/// One live call, from arrival to its terminal event. Confined to the agent's event loop.
+final class CallContext {
+    let plan: CallPlan
+    let session: Session
+    let pool: PoolRuntime
+    let arrivedAt: MonotonicTime
+    /// The core's name for it, once it was admitted.
+    var callID: CallID?
+    /// The upstream's name for the running attempt.
+    var token: UInt64?
+    var attempts = 0
+    /// Whether the caller was told that it waits.
+    var wasQueued = false
+    var firstSentAt: MonotonicTime?
+    var attemptStartedAt: MonotonicTime?
+    /// Whether any request byte may have reached the provider, over all attempts.
+    var anythingSent = false
+    var requestID: String?
+    var stream: StreamState?
+
+    init(plan: CallPlan, session: Session, pool: PoolRuntime, arrivedAt: MonotonicTime) {
+        self.plan = plan
+        self.session = session
+        self.pool = pool
+        self.arrivedAt = arrivedAt
+    }
+
+    /// Milliseconds from arrival to the first attempt, or to `now` where there was none.
+    func queuedMS(at now: MonotonicTime) -> Int { Self.milliseconds(from: arrivedAt, to: firstSentAt ?? now) }
+
+    func upstreamMS(at now: MonotonicTime) -> Int {
+        firstSentAt.map { Self.milliseconds(from: $0, to: now) } ?? 0
+    }
+
+    func totalMS(at now: MonotonicTime) -> Int { Self.milliseconds(from: arrivedAt, to: now) }
+
+    /// What is known of the cost when there is no usage to read.
+    var charge: Charge { anythingSent ? .estimated : .none }
+
+    /// Whether the answer has begun to reach the caller: from then on nothing is retried.
+    var hasForwarded: Bool { (stream?.seq ?? 0) > 0 }
+
+    static func milliseconds(from start: MonotonicTime, to end: MonotonicTime) -> Int {
+        Int(max(0, end.microseconds(since: start)) / 1000)
+    }
+}
+
+/// The part of a call that only a streamed answer has.
+struct StreamState {
+    var parser = SSEParser(maxEventSize: AgentLimits.streamEvent)
+    var reader: StreamReader
+    /// Bytes of chunk data that may still be sent.
+    var credit: Int
+    var seq = 0
+    var status = 200
+    var usage: WireUsage?
+    var model: String?
+    var end: StreamStep.End?
+    /// Data objects that came while there was no credit.
+    var waiting: [[UInt8]] = []
+    var waitingFrom = 0
+    /// Since when data has waited for credit.
+    var stalledSince: MonotonicTime?
+    var isPaused = false
+    /// The end of the exchange, held back until the waiting data has gone.
+    var heldEnd: UpstreamEnd?
+    /// An answer that is one JSON body although a stream was asked for.
+    var plainBody: [UInt8]?
+    /// Why the stream must end although the provider went on.
+    var fault: WireError?
+
+    var hasWaiting: Bool { waitingFrom < waiting.count }
+
+    /// The next waiting data object.
+    mutating func nextWaiting() -> [UInt8] {
+        defer {
+            waitingFrom += 1
+            if waitingFrom == waiting.count {
+                waiting.removeAll(keepingCapacity: true)
+                waitingFrom = 0
+            }
+        }
+        return waiting[waitingFrom]
+    }
+}
+
+/// Bounds of the agent that are not configurable.
+enum AgentLimits {
+    /// Bytes of one data object of a stream.
+    static let streamEvent = 8 * 1024 * 1024
+    /// Room left in a result frame for everything that is not its body.
+    static let resultOverhead = 64 * 1024
+    /// The largest body that a result frame can carry.
+    static let responseBody = WireLimits.frameSizeCeiling - resultOverhead
+    /// Bytes of outbound frames a connection may have pending before the agent stops reading from it.
+    static let outboundHighWater = 4 * 1024 * 1024
+    static let outboundLowWater = 1024 * 1024
+}

@@ -1,0 +1,153 @@
+import SluiceOpenAI
+import SluicePolicy
+import SluiceUpstream
+import SluiceWire
+
+/// How a call ended, for the one place that tells everybody.
+enum CallEnd {
+    case answer(ResultSummary, body: [UInt8])
+    case stream(ResultSummary, StreamFinish, WireError?)
+    case failure(WireError)
+
+    /// The label under which it is counted: `ok`, or the error's code.
+    var outcome: String {
+        switch self {
+        case .answer: "ok"
+        case .stream(_, let finish, let error): error?.code.rawValue ?? (finish == .complete ? "ok" : finish.rawValue)
+        case .failure(let error): error.code.rawValue
+        }
+    }
+}
+
+/// From the provider's answers to the caller's terminal event.
+extension Coordinator {
+    /// Takes in one batch of what the upstream engine reports.
+    func take(_ events: [UpstreamEvent]) {
+        for event in events {
+            switch event {
+            case .head(let token, let head): callsByToken[token].map { began($0, head) }
+            case .data(let token, let bytes): callsByToken[token].map { arrived($0, bytes) }
+            case .end(let token, let end): callsByToken[token].map { ended($0, end) }
+            }
+        }
+        flushDirty()
+    }
+
+    private func ended(_ call: CallContext, _ end: UpstreamEnd) {
+        finishParsing(call)
+        // The last event may have ended the call already.
+        guard call.token != nil else { return }
+        if call.stream?.hasWaiting == true {
+            // The caller has not taken what came before; the end keeps its place behind it.
+            call.stream?.heldEnd = end
+            return
+        }
+        conclude(call, end)
+    }
+
+    /// Judges a finished exchange and either ends the call or lets the core try again.
+    func conclude(_ call: CallContext, _ end: UpstreamEnd) {
+        if let token = call.token { callsByToken[token] = nil }
+        call.token = nil
+        let now = Self.now
+        let service = call.attemptStartedAt.map { now.microseconds(since: $0) } ?? 0
+        call.requestID = end.head?["x-request-id"] ?? call.requestID
+        metrics.exchange(call.pool, end)
+        var effects: [Effect] = []
+        observe(end.head, call, at: now, into: &effects)
+        let attempt = AttemptReader(call: call, end: end, wallNowMS: WallClock.nowMS).read()
+        if attempt.mayHaveCost { call.anythingSent = true }
+        let verdict = policy.attemptEnded(
+            call.callID!, attempt.outcome, mayRetry: attempt.mayRetry && !call.hasForwarded && !isDraining,
+            serviceMicroseconds: service, random: newRandom(), at: now, into: &effects)
+        metrics.attempt(call.pool, attempt.label, rateLimited: attempt.isRateLimit, microseconds: service)
+        switch verdict {
+        case .finished: finish(call, completed(call, attempt, at: now))
+        case .retry(let next, let delay): retrying(call, attempt, next: next, delayMicroseconds: delay)
+        }
+        perform(effects)
+    }
+
+    private func observe(
+        _ head: UpstreamHead?, _ call: CallContext, at now: MonotonicTime, into effects: inout [Effect]
+    ) {
+        guard let head, head.headers.contains(where: { $0.name.hasPrefix("x-ratelimit-") }) else { return }
+        let headers = RateLimitHeaders { name in head[name.description] }
+        let report = QuotaReport(
+            requestLimit: headers.requests.limit, requestsRemaining: headers.requests.remaining,
+            tokenLimit: headers.tokens.limit, tokensRemaining: headers.tokens.remaining)
+        if !report.isEmpty { policy.observe(report, pool: call.pool.id, at: now, into: &effects) }
+    }
+
+    private func retrying(_ call: CallContext, _ attempt: AttemptReading, next: Int, delayMicroseconds: Int64) {
+        call.stream = nil
+        guard case .failed(let error) = attempt.result else { return }
+        metrics.retried(call.pool, error.code)
+        guard call.plan.progress else { return }
+        call.session.send {
+            $0.retrying(
+                id: call.plan.id, attempt: next, code: error.code, delayMS: Int(delayMicroseconds / 1000),
+                status: error.status)
+        }
+    }
+
+    private func completed(_ call: CallContext, _ attempt: AttemptReading, at now: MonotonicTime) -> CallEnd {
+        switch attempt.result {
+        case .answered(let status, let body, let usage, let model):
+            return .answer(summary(call, status: status, usage: usage, model: model, at: now), body: body)
+        case .streamed(let finish):
+            let stream = call.stream
+            return .stream(
+                summary(call, status: stream?.status ?? 200, usage: stream?.usage, model: stream?.model, at: now),
+                finish, nil)
+        case .failed(var error):
+            error.attempts = call.attempts
+            if error.charged == .none { error.charged = call.charge }
+            return .failure(error)
+        }
+    }
+
+    private func summary(
+        _ call: CallContext, status: Int, usage: WireUsage?, model: String?, at now: MonotonicTime
+    ) -> ResultSummary {
+        ResultSummary(
+            status: status, usage: usage, charged: usage == nil ? .estimated : .exact, attempts: call.attempts,
+            upstreamRequestID: call.requestID, model: model, queuedMS: call.queuedMS(at: now),
+            upstreamMS: call.upstreamMS(at: now), totalMS: call.totalMS(at: now))
+    }
+
+    /// The one way out: every call comes by here exactly once.
+    func finish(_ call: CallContext, _ end: CallEnd) {
+        guard let id = call.callID, callsByID.removeValue(forKey: id) != nil else { return }
+        stalled[id] = nil
+        call.session.remove(call)
+        let now = Self.now
+        metrics.callEnded(call, end, microseconds: now.microseconds(since: call.arrivedAt))
+        switch end {
+        case .answer(let summary, let body):
+            body.withUnsafeBytes { bytes in
+                call.session.send { $0.result(id: call.plan.id, summary, body: bytes) }
+            }
+        case .stream(let summary, let finish, let error):
+            call.session.send { $0.result(id: call.plan.id, summary, finish: finish, error: error) }
+        case .failure(let error): fail(call, error, at: now)
+        }
+    }
+
+    /// An error is an `error` event, or the end of a stream that had begun.
+    private func fail(_ call: CallContext, _ error: WireError, at now: MonotonicTime) {
+        guard call.hasForwarded, let stream = call.stream else {
+            call.session.send { $0.error(id: call.plan.id, error) }
+            return
+        }
+        var summary = summary(call, status: stream.status, usage: stream.usage, model: stream.model, at: now)
+        summary.charged = stream.usage == nil ? .estimated : .exact
+        let finish: StreamFinish =
+            switch error.code {
+            case .callerCancelled: .cancelled
+            case .providerConnectionLost: .truncated
+            default: .failed
+            }
+        call.session.send { $0.result(id: call.plan.id, summary, finish: finish, error: error) }
+    }
+}

@@ -1,0 +1,194 @@
+import SluiceConfig
+import SluiceOpenAI
+import SluicePolicy
+import SluiceUpstream
+import SluiceWire
+
+/// From a call's arrival to its attempts, and every way in which it can end.
+extension Coordinator {
+    /// Takes a new call through the pipeline and hands it to the scheduler.
+    ///
+    /// - Throws: the refusal, for the session to send.
+    func start(_ frame: CallFrame, _ payload: RawSpan, from session: Session) throws(WireError) {
+        let now = Self.now
+        do throws(WireError) {
+            if isDraining {
+                throw WireError(.policyDraining, "the agent is stopping; connect again in a moment")
+            }
+            let plan = try pipeline.plan(frame, in: payload)
+            let pool = try choosePool(plan, at: now)
+            try admit(CallContext(plan: plan, session: session, pool: pool, arrivedAt: now))
+        } catch {
+            metrics.refused(endpoint: Endpoint(path: frame.path), lane: frame.lane, error.code)
+            throw error
+        }
+    }
+
+    /// Of a model's pools, one for each key, the one with the least to do.
+    private func choosePool(_ plan: CallPlan, at now: MonotonicTime) throws(WireError) -> PoolRuntime {
+        let candidates = pools.candidates(model: plan.view.model, engine: &policy, at: now)
+        guard let first = candidates.first else {
+            throw WireError(
+                .policyNoCredentials,
+                "no usable API key is configured for this model's upstream; see `sluice config check`")
+        }
+        guard candidates.count > 1 else { return first }
+        let loads = candidates.map { pool in
+            let snapshot = policy.snapshot(pool.id)
+            return snapshot.queued + snapshot.inFlight
+        }
+        let least = loads.indices.min { loads[$0] < loads[$1] } ?? 0
+        return candidates[least]
+    }
+
+    private func admit(_ call: CallContext) throws(WireError) {
+        let deadline = call.arrivedAt.advanced(byMicroseconds: Int64(call.plan.deadlineMS) * 1000)
+        let arrival = Arrival(
+            pool: call.pool.id, cost: call.plan.cost, bytes: call.plan.body?.count ?? 0, deadline: deadline)
+        var effects: [Effect] = []
+        let id: CallID
+        do throws(Refusal) {
+            id = try policy.arrive(arrival, at: call.arrivedAt, into: &effects)
+        } catch {
+            throw WireError(error, pool: call.pool.name)
+        }
+        call.callID = id
+        callsByID[id] = call
+        call.session.add(call)
+        metrics.callStarted(call.pool)
+        perform(effects)
+    }
+
+    // MARK: Effects
+
+    func perform(_ effects: [Effect]) {
+        for effect in effects {
+            switch effect {
+            case .send(let id, let attempt): callsByID[id].map { send($0, attempt: attempt) }
+            case .queued(let id, let position, let eta):
+                callsByID[id].map { tellQueued($0, position: position, etaMicroseconds: eta) }
+            case .expire(let id, _, _): callsByID[id].map(expired)
+            }
+        }
+    }
+
+    private func tellQueued(_ call: CallContext, position: Int, etaMicroseconds: Int64) {
+        call.wasQueued = true
+        guard call.plan.progress else { return }
+        call.session.send {
+            $0.queued(id: call.plan.id, pool: call.pool.name, position: position, etaMS: Int(etaMicroseconds / 1000))
+        }
+    }
+
+    private func send(_ call: CallContext, attempt: Int) {
+        let now = Self.now
+        call.attempts = attempt
+        call.attemptStartedAt = now
+        if call.firstSentAt == nil {
+            call.firstSentAt = now
+            metrics.waited(call.pool, call.plan.lane, microseconds: now.microseconds(since: call.arrivedAt))
+        }
+        if call.wasQueued {
+            call.wasQueued = false
+            if call.plan.progress {
+                call.session.send {
+                    $0.started(id: call.plan.id, attempt: attempt, waitedMS: call.queuedMS(at: now))
+                }
+            }
+        }
+        submit(call)
+    }
+
+    private func submit(_ call: CallContext) {
+        let token = newToken()
+        let timeouts = call.pool.route.timeouts
+        let request = UpstreamRequest(
+            token: token, profile: call.pool.route.profile, method: call.plan.method == .get ? .get : .post,
+            path: call.plan.upstreamPath, body: call.plan.body, streaming: call.plan.view.stream,
+            firstByteTimeoutMS: timeouts.firstByte.wholeMilliseconds, idleTimeoutMS: timeouts.idle.wholeMilliseconds,
+            totalTimeoutMS: timeouts.total.wholeMilliseconds)
+        call.token = token
+        callsByToken[token] = call
+        if call.plan.view.stream { call.stream = newStream(call) }
+        guard let upstream, upstream.submit(request) else {
+            callsByToken[token] = nil
+            call.token = nil
+            end(call, WireError(.internal, "the upstream engine takes no more requests", retryable: true), cancel: true)
+            return
+        }
+    }
+
+    private func newStream(_ call: CallContext) -> StreamState {
+        let injected = call.plan.endpoint.hasStreamUsageOption && !call.plan.view.wantsUsageChunk
+        return StreamState(
+            reader: StreamReader(endpoint: call.plan.endpoint, withholdsUsage: injected),
+            credit: configuration.limits.streamCredit)
+    }
+
+    // MARK: Ends that do not come from the provider
+
+    func cancelled(_ call: CallContext) {
+        end(call, WireError(.callerCancelled, "the call was cancelled by its caller"), cancel: true)
+    }
+
+    func disconnected(_ call: CallContext) {
+        end(call, WireError(.callerDisconnected, "the caller went away"), cancel: true)
+    }
+
+    private func expired(_ call: CallContext) {
+        let message =
+            "the deadline of \(call.plan.deadlineMS) ms passed while the call was "
+            + (call.token == nil ? "waiting in \(call.pool.name)" : "with the provider")
+        end(call, WireError(.policyDeadlineExceeded, message, limit: "deadline_ms"), cancel: true)
+    }
+
+    /// Ends a call with an error: aborts its transfer, tells the core where `cancel` says so, answers the caller.
+    func end(_ call: CallContext, _ error: WireError, cancel: Bool) {
+        var error = error
+        error.attempts = call.attempts
+        if call.token != nil { call.anythingSent = true }
+        if error.charged == .none { error.charged = call.stream?.usage == nil ? call.charge : .exact }
+        abortTransfer(call)
+        if cancel, let id = call.callID {
+            var effects: [Effect] = []
+            policy.cancel(id, at: Self.now, into: &effects)
+            finish(call, .failure(error))
+            perform(effects)
+        } else {
+            finish(call, .failure(error))
+        }
+    }
+
+    private func abortTransfer(_ call: CallContext) {
+        guard let token = call.token else { return }
+        callsByToken[token] = nil
+        call.token = nil
+        upstream?.cancel(token)
+    }
+}
+
+extension WireError {
+    /// The core's refusal in the protocol's words.
+    init(_ refusal: Refusal, pool: String) {
+        switch refusal {
+        case .queueCalls(let limit, let after):
+            self.init(
+                .policyQueueFull, "\(limit) calls wait for \(pool) already", retryAfterMS: Int(after / 1000),
+                limit: "queue_calls")
+        case .queueBytes(let limit, let after):
+            self.init(
+                .policyQueueFull, "\(limit) bytes of requests wait for \(pool) already",
+                retryAfterMS: Int(after / 1000), limit: "queue_size")
+        case .deadlineUnmeetable(let wait):
+            self.init(
+                .policyDeadlineUnmeetable,
+                "the wait for \(pool) is about \(wait / 1000) ms, which is past the deadline",
+                retryAfterMS: Int(wait / 1000), limit: "deadline_ms")
+        case .exceedsLimit(let name, let limit):
+            self.init(
+                .policyExceedsLimit,
+                "the call needs more than the \(limit) that \(pool) allows in a minute; make it smaller",
+                limit: name.rawValue)
+        }
+    }
+}

@@ -1,0 +1,119 @@
+import SluiceOpenAI
+import SluicePolicy
+import SluiceUpstream
+import SluiceWire
+
+/// Streamed answers: bytes in, chunks out, as fast as the caller's credit allows and no faster.
+extension Coordinator {
+    func began(_ call: CallContext, _ head: UpstreamHead) {
+        call.requestID = head["x-request-id"] ?? call.requestID
+        call.stream?.status = head.status
+        // A server that ignores `stream` answers with one body.
+        if head["content-type"]?.hasPrefix("application/json") == true { call.stream?.plainBody = [] }
+    }
+
+    func arrived(_ call: CallContext, _ bytes: [UInt8]) {
+        guard call.stream?.fault == nil else { return }
+        if call.stream?.plainBody != nil {
+            gather(call, bytes)
+            return
+        }
+        var events: [[UInt8]] = []
+        do {
+            try call.stream?.parser.feed(bytes) { data in events.append(data.copy(0..<data.byteCount)) }
+        } catch {
+            breakOff(call, "an event of the provider's stream is larger than \(error.limit) bytes")
+        }
+        for event in events { take(event, of: call) }
+    }
+
+    /// The bytes are over: an event that only lacks its blank line still counts.
+    func finishParsing(_ call: CallContext) {
+        guard call.stream?.plainBody == nil else { return }
+        var events: [[UInt8]] = []
+        call.stream?.parser.finish { data in events.append(data.copy(0..<data.byteCount)) }
+        for event in events { take(event, of: call) }
+    }
+
+    private func gather(_ call: CallContext, _ bytes: [UInt8]) {
+        call.stream?.plainBody?.append(contentsOf: bytes)
+        guard let size = call.stream?.plainBody?.count, size > AgentLimits.responseBody else { return }
+        end(
+            call,
+            WireError(.providerResponseTooLarge, "the provider's answer is over \(AgentLimits.responseBody) bytes"),
+            cancel: true)
+    }
+
+    private func take(_ data: [UInt8], of call: CallContext) {
+        guard call.stream?.fault == nil, call.token != nil else { return }
+        let step: StreamStep
+        do {
+            guard let read = try call.stream?.reader.read(data.span.bytes) else { return }
+            step = read
+        } catch {
+            breakOff(call, "the provider's stream holds data that is not JSON in UTF-8")
+            return
+        }
+        if let usage = step.usage { call.stream?.usage = usage }
+        if let model = step.model { call.stream?.model = model }
+        if let end = step.end, call.stream?.end != .failed { call.stream?.end = end }
+        if step.forward { offer(call, data) }
+    }
+
+    /// Sends a chunk, or keeps it until there is credit.
+    private func offer(_ call: CallContext, _ data: [UInt8]) {
+        guard let stream = call.stream else { return }
+        if stream.credit > 0, !stream.hasWaiting {
+            forward(call, data)
+            return
+        }
+        call.stream?.waiting.append(data)
+        guard !stream.isPaused, let token = call.token, let id = call.callID else { return }
+        call.stream?.isPaused = true
+        call.stream?.stalledSince = Self.now
+        stalled[id] = call
+        upstream?.pause(token)
+    }
+
+    private func forward(_ call: CallContext, _ data: [UInt8]) {
+        guard let seq = call.stream?.seq else { return }
+        if seq == 0, let started = call.firstSentAt {
+            metrics.firstChunk(call.pool, microseconds: Self.now.microseconds(since: started))
+        }
+        call.stream?.seq = seq + 1
+        call.stream?.credit -= data.count
+        data.withUnsafeBytes { bytes in
+            call.session.send { $0.chunk(id: call.plan.id, seq: seq, data: bytes) }
+        }
+    }
+
+    /// Adds credit and sends what waited for it.
+    func granted(_ call: CallContext, bytes: Int) {
+        guard let credit = call.stream?.credit else { return }
+        call.stream?.credit = min(credit + bytes, WireLimits.streamCreditCeiling)
+        while let stream = call.stream, stream.hasWaiting, stream.credit > 0 {
+            guard let next = call.stream?.nextWaiting() else { break }
+            forward(call, next)
+        }
+        guard let stream = call.stream, stream.isPaused, let id = call.callID else { return }
+        if stream.hasWaiting {
+            // Some went out: the consumer is slow, not stuck.
+            call.stream?.stalledSince = Self.now
+            return
+        }
+        call.stream?.isPaused = false
+        call.stream?.stalledSince = nil
+        stalled[id] = nil
+        if let end = stream.heldEnd {
+            call.stream?.heldEnd = nil
+            conclude(call, end)
+        } else if let token = call.token {
+            upstream?.resume(token)
+        }
+    }
+
+    /// The stream cannot be followed any further: it is cut off and its call ends as failed.
+    private func breakOff(_ call: CallContext, _ message: String) {
+        end(call, WireError(.providerBadResponse, message, status: call.stream?.status), cancel: true)
+    }
+}

@@ -1,0 +1,204 @@
+import Logging
+import NIOCore
+import SluiceConfig
+import SluiceHost
+import SluiceOpenAI
+import SluicePolicy
+import SluiceUpstream
+import SluiceWire
+
+/// The one owner of all policy state: sessions and the upstream engine feed it events, it asks the pure core and performs
+/// the effects. Everything here runs on one event loop, so nothing is locked and nothing suspends.
+final class Coordinator {
+    let loop: any EventLoop
+    let metrics: AgentMetrics
+    let logger: Logger
+    let instance: String
+    private(set) var configuration: Configuration
+    private(set) var isDraining = false
+    private(set) var sessions: [Int: Session] = [:]
+
+    var policy: PolicyEngine
+    var pools: PoolRegistry
+    var upstream: UpstreamEngine?
+    /// Live calls by the core's name and, while an attempt runs, by the upstream's.
+    var callsByID: [CallID: CallContext] = [:]
+    var callsByToken: [UInt64: CallContext] = [:]
+    /// Streams that have data and no credit, for the sweep that ends those stuck too long.
+    var stalled: [CallID: CallContext] = [:]
+    private(set) var pipeline: CallPipeline
+    /// Reads the configuration anew and puts it in force; answers with the problems. Set while the agent runs.
+    var onReloadRequest: (() -> [String])?
+    let startedAt = Coordinator.now
+
+    private var connectionsByUID: [UInt32: Int] = [:]
+    private var dirty: [Session] = []
+    private var nextSession = 0
+    private var nextToken: UInt64 = 0
+    private var wake: (at: MonotonicTime, task: Scheduled<Void>)?
+    private var random = SystemRandomNumberGenerator()
+
+    init(
+        loop: any EventLoop, configuration: Configuration, routes: [String: [UpstreamRoute]], metrics: AgentMetrics,
+        logger: Logger
+    ) {
+        self.loop = loop
+        self.configuration = configuration
+        self.metrics = metrics
+        self.logger = logger
+        var random = SystemRandomNumberGenerator()
+        instance = String(random.next(), radix: 16)
+        policy = PolicyEngine(retries: RetryPolicy(configuration.retries))
+        pools = PoolRegistry(configuration, routes: routes)
+        pipeline = CallPipeline(endpoints: configuration.endpoints, deadlines: configuration.limits.defaultDeadline)
+    }
+
+    static var now: MonotonicTime {
+        MonotonicTime(microseconds: Int64(NIODeadline.now().uptimeNanoseconds / 1000))
+    }
+
+    func newToken() -> UInt64 {
+        nextToken += 1
+        return nextToken
+    }
+
+    func newRandom() -> UInt64 { random.next() }
+
+    func greeting(for session: Session) -> AgentGreeting {
+        AgentGreeting(
+            agent: "sluice/\(SluiceVersion.current)", instance: instance, maxFrame: configuration.limits.frameSize,
+            maxInflight: configuration.limits.inflightPerConnection, streamCredit: configuration.limits.streamCredit,
+            identity: session.identity)
+    }
+
+    // MARK: Output and time
+
+    func markDirty(_ session: Session) { dirty.append(session) }
+
+    /// Sends what this turn produced and sets the timer for what time will bring.
+    func flushDirty() {
+        while let session = dirty.popLast() { session.flush() }
+        armTimer()
+    }
+
+    private func armTimer() {
+        guard let next = policy.nextWake else { return }
+        // A timer that fires too early only looks and sets the next one; moving it for every call would cost more.
+        if let wake, wake.at <= next { return }
+        wake?.task.cancel()
+        let delay = max(0, next.microseconds(since: Self.now))
+        let task = loop.assumeIsolated().scheduleTask(in: .microseconds(delay)) { self.timerFired() }
+        wake = (next, task)
+    }
+
+    private func timerFired() {
+        wake = nil
+        var effects: [Effect] = []
+        policy.tick(at: Self.now, into: &effects)
+        perform(effects)
+        flushDirty()
+    }
+
+    // MARK: Sessions
+
+    /// Lets a connection in.
+    ///
+    /// - Throws: ``WireError`` `caller_too_many_connections`.
+    func admitSession(_ credentials: PeerCredentials?) throws(WireError) -> Session {
+        let limits = configuration.limits
+        guard sessions.count < limits.connections else {
+            throw tooManyConnections("connections", limits.connections)
+        }
+        if let uid = credentials?.uid, connectionsByUID[uid, default: 0] >= limits.connectionsPerUID {
+            throw tooManyConnections("connections_per_uid", limits.connectionsPerUID)
+        }
+        nextSession += 1
+        let session = Session(number: nextSession, credentials: credentials, coordinator: self)
+        sessions[nextSession] = session
+        if let uid = credentials?.uid { connectionsByUID[uid, default: 0] += 1 }
+        metrics.connectionOpened()
+        return session
+    }
+
+    private func tooManyConnections(_ limit: String, _ bound: Int) -> WireError {
+        metrics.connectionRefused(limit)
+        return WireError(
+            .callerTooManyConnections, "\(bound) connections are open already (limits.\(limit)); reuse one",
+            limit: limit)
+    }
+
+    func sessionEnded(_ session: Session) {
+        guard sessions.removeValue(forKey: session.number) != nil else { return }
+        metrics.connectionClosed()
+        if let uid = session.credentials?.uid {
+            let left = connectionsByUID[uid, default: 1] - 1
+            connectionsByUID[uid] = left > 0 ? left : nil
+        }
+        for call in session.calls.values { disconnected(call) }
+        flushDirty()
+    }
+
+    // MARK: Reload and drain
+
+    func reload(_ configuration: Configuration, routes: [String: [UpstreamRoute]]) {
+        self.configuration = configuration
+        pipeline = CallPipeline(endpoints: configuration.endpoints, deadlines: configuration.limits.defaultDeadline)
+        var effects: [Effect] = []
+        let old = pools.all.map(\.route.profile)
+        policy.reconfigure(retries: RetryPolicy(configuration.retries), at: Self.now)
+        pools.reload(configuration, routes: routes, engine: &policy, at: Self.now, into: &effects)
+        for profile in old where !pools.all.contains(where: { $0.route.profile === profile }) {
+            upstream?.retire(profile)
+        }
+        perform(effects)
+        flushDirty()
+    }
+
+    /// Nil when no reload is possible now; else its problems, none when it was applied.
+    func requestReload() -> [String]? { isDraining ? nil : onReloadRequest?() }
+
+    /// Refuses new calls from now on and says so to every client.
+    func beginDrain() {
+        isDraining = true
+        for session in sessions.values { sendGoaway(to: session) }
+        flushDirty()
+    }
+
+    func sendGoaway(to session: Session) {
+        session.send { $0.goaway(reason: "draining", drainMS: configuration.agent.drainTimeout.wholeMilliseconds) }
+    }
+
+    /// Ends what is left, with an honest word on what it may have cost.
+    func endDrain() {
+        for call in callsByID.values {
+            end(call, WireError(.policyDraining, "the agent stopped before the call was finished"), cancel: true)
+        }
+        flushDirty()
+        for session in sessions.values { session.closeAfterFlush() }
+        flushDirty()
+    }
+
+    /// Ends streams whose consumer granted nothing for too long.
+    func sweepStalled() {
+        let now = Self.now
+        let limit = configuration.limits.slowConsumerTimeout.wholeNanoseconds / 1000
+        for call in stalled.values {
+            guard let since = call.stream?.stalledSince, now.microseconds(since: since) >= limit else { continue }
+            let error = WireError(
+                .callerSlowConsumer,
+                "the stream had data waiting and got no grant for \(limit / 1_000_000) s",
+                limit: "slow_consumer_timeout")
+            end(call, error, cancel: true)
+        }
+        flushDirty()
+    }
+}
+
+extension RetryPolicy {
+    init(_ settings: RetrySettings) {
+        self.init(
+            maxAttempts: settings.attempts, baseMicroseconds: settings.base.wholeNanoseconds / 1000,
+            capMicroseconds: settings.cap.wholeNanoseconds / 1000, budgetPercent: settings.budgetPercent,
+            budgetPerSecond: settings.budgetPerSecond)
+    }
+}

@@ -1,0 +1,137 @@
+import Dispatch
+import Glibc
+import Logging
+import NIOCore
+import SluiceConfig
+import SluiceHost
+import SluiceUpstream
+
+/// The daemon's life under a service manager: ready, status, watchdog, reload, stop.
+final class Lifecycle: Sendable {
+    private let coordinator: NIOLoopBound<Coordinator>
+    private let engine: UpstreamEngine
+    private let notifier: ServiceNotifier
+    private let logger: Logger
+    private let loop: any EventLoop
+    private let reload: @Sendable () -> Result<AgentSetup.Loaded, AgentStartError>
+    private let signals: SignalWatch
+    private let stopped: EventLoopPromise<Void>
+
+    /// How often the status line is renewed and stuck streams are looked for.
+    private static let beat = TimeAmount.seconds(1)
+
+    init(
+        coordinator: NIOLoopBound<Coordinator>, engine: UpstreamEngine, notifier: ServiceNotifier, logger: Logger,
+        loop: any EventLoop, reload: @escaping @Sendable () -> Result<AgentSetup.Loaded, AgentStartError>
+    ) {
+        self.coordinator = coordinator
+        self.engine = engine
+        self.notifier = notifier
+        self.logger = logger
+        self.loop = loop
+        self.reload = reload
+        signals = SignalWatch()
+        stopped = loop.makePromise(of: Void.self)
+    }
+
+    /// Tells the service manager that the agent is up and keeps telling it how it is.
+    func start() {
+        let stop = stopped
+        signals.on(SIGTERM) { stop.succeed(()) }
+        signals.on(SIGINT) { stop.succeed(()) }
+        signals.on(SIGHUP) { self.loop.execute { _ = self.reloadNow() } }
+        loop.execute { self.coordinator.value.onReloadRequest = { self.reloadNow() } }
+        notifier.ready(status: "running")
+        loop.scheduleRepeatedTask(initialDelay: Self.beat, delay: Self.beat) { _ in self.everySecond() }
+        guard let interval = Watchdog.intervalUSec else { return }
+        let third = TimeAmount.microseconds(Int64(max(interval / 3, 10_000)))
+        loop.scheduleRepeatedTask(initialDelay: .zero, delay: third) { _ in self.beatWatchdog() }
+    }
+
+    func untilStopped() async { _ = try? await stopped.futureResult.get() }
+
+    /// Ends the agent from inside the process, as SIGTERM would.
+    func stop() { stopped.succeed(()) }
+
+    /// The token goes round: this runs on the coordinator's loop, hops to the upstream engine's thread, comes back, and
+    /// only then is the watchdog told.
+    private func beatWatchdog() {
+        engine.beat { [notifier, loop] in
+            loop.execute { notifier.watchdog() }
+        }
+    }
+
+    private func everySecond() {
+        let coordinator = coordinator.value
+        coordinator.sweepStalled()
+        let load = coordinator.load
+        let state = coordinator.isDraining ? "draining" : "running"
+        notifier.status(
+            "\(state): \(load.inFlight) in flight, \(load.queued) queued, \(coordinator.sessions.count) connections")
+    }
+
+    // MARK: Reload
+
+    /// Applies the configuration file anew, wholly or not at all; answers with the problems.
+    private func reloadNow() -> [String] {
+        notifier.reloading(status: "reloading")
+        defer { notifier.ready(status: "running") }
+        switch reload() {
+        case .success(let loaded):
+            coordinator.value.reload(loaded.configuration, routes: loaded.routes)
+            coordinator.value.metrics.reloaded(success: true)
+            logger.info("configuration reloaded")
+            return []
+        case .failure(let error):
+            coordinator.value.metrics.reloaded(success: false)
+            logger.error(
+                "configuration not reloaded, the old one stays in force",
+                metadata: ["problems": "\(error.problems.joined(separator: "; "))"])
+            return error.problems
+        }
+    }
+
+    // MARK: Stop
+
+    /// Lets calls in flight finish up to the configured bound, then ends them.
+    func drain() async {
+        notifier.stopping(status: "draining")
+        logger.info("stopping: draining")
+        let finished = loop.makePromise(of: Void.self)
+        let polling = loop.flatSubmit {
+            let coordinator = self.coordinator.value
+            let bound = coordinator.configuration.agent.drainTimeout.wholeNanoseconds
+            let deadline = NIODeadline.now() + .nanoseconds(bound)
+            coordinator.beginDrain()
+            self.pollDrain(until: deadline, finished)
+            return finished.futureResult
+        }
+        _ = try? await polling.get()
+        _ = try? await loop.submit { self.coordinator.value.endDrain() }.get()
+        logger.info("stopped")
+    }
+
+    private func pollDrain(until deadline: NIODeadline, _ finished: EventLoopPromise<Void>) {
+        let left = coordinator.value.callsByID.count
+        guard left > 0, NIODeadline.now() < deadline else {
+            finished.succeed(())
+            return
+        }
+        notifier.extendTimeout(microseconds: 5_000_000)
+        loop.scheduleTask(in: .milliseconds(20)) { self.pollDrain(until: deadline, finished) }
+    }
+}
+
+/// Signals as events. The process's own handling of each one is turned off for good.
+final class SignalWatch: Sendable {
+    private let queue = DispatchQueue(label: "sluice.signals")
+
+    func on(_ signal: Int32, _ action: @escaping @Sendable () -> Void) {
+        Glibc.signal(signal, SIG_IGN)
+        let source = DispatchSource.makeSignalSource(signal: signal, queue: queue)
+        source.setEventHandler(handler: action)
+        source.resume()
+        // A signal stays watched for as long as the process lives.
+        _ = Unmanaged.passRetained(source as AnyObject)
+    }
+}

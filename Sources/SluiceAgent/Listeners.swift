@@ -1,0 +1,110 @@
+import Logging
+import NIOCore
+import NIOHTTP1
+import NIOPosix
+import SluiceConfig
+import SluiceHost
+import SluiceWire
+
+/// The agent's listening sockets: from the service manager where it passed them, else made here.
+final class Listeners {
+    private(set) var channels: [any Channel] = []
+    private var files: [SocketFile] = []
+    private let group: any EventLoopGroup
+    private let coordinator: NIOLoopBound<Coordinator>
+    private let factWorkers: NIOThreadPool
+    private let users = UserNames()
+
+    init(group: any EventLoopGroup, coordinator: NIOLoopBound<Coordinator>, factWorkers: NIOThreadPool) {
+        self.group = group
+        self.coordinator = coordinator
+        self.factWorkers = factWorkers
+    }
+
+    /// A descriptor for one of the three sockets.
+    ///
+    /// - Throws: when another agent listens there, or the path cannot be used.
+    func descriptor(
+        _ name: ActivatedSocketName, at path: String, _ settings: SocketSettings, activated: inout ActivatedSockets
+    ) throws -> NIOBSDSocket.Handle {
+        if let passed = activated.take(name) { return passed }
+        let file = try SocketFile.listen(
+            at: path, options: SocketFile.Options(mode: UInt32(settings.mode), group: settings.group))
+        files.append(file)
+        return file.descriptor
+    }
+
+    func serveCallers(_ descriptor: NIOBSDSocket.Handle) async throws {
+        let coordinator = coordinator
+        let users = users
+        let workers = factWorkers
+        let bootstrap = ServerBootstrap(group: group)
+            .serverChannelOption(.backlog, value: 4096)
+            .childChannelOption(
+                .writeBufferWaterMark,
+                value: .init(low: AgentLimits.outboundLowWater, high: AgentLimits.outboundHighWater)
+            )
+            .childChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try Self.accept(channel, coordinator.value, users, workers)
+                }
+            }
+        channels.append(try await bootstrap.withBoundSocket(descriptor).get())
+    }
+
+    func serveHTTP(_ descriptor: NIOBSDSocket.Handle, _ routes: HTTPRoutes) async throws {
+        channels.append(try await httpBootstrap(routes).withBoundSocket(descriptor).get())
+    }
+
+    func serveHTTP(host: String, port: Int, _ routes: HTTPRoutes) async throws {
+        channels.append(try await httpBootstrap(routes).bind(host: host, port: port).get())
+    }
+
+    private func httpBootstrap(_ routes: HTTPRoutes) -> ServerBootstrap {
+        let coordinator = coordinator
+        return ServerBootstrap(group: group)
+            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+            .childChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try channel.pipeline.syncOperations.configureHTTPServerPipeline(withErrorHandling: true)
+                    try channel.pipeline.syncOperations.addHandler(
+                        HTTPHandler(routes: routes, coordinator: coordinator.value))
+                }
+            }
+    }
+
+    /// No more connections; the ones that stand go on.
+    func close() {
+        for channel in channels { channel.close(promise: nil) }
+        for file in files { file.removePath() }
+    }
+
+    private static func accept(
+        _ channel: any Channel, _ coordinator: Coordinator, _ users: UserNames, _ workers: NIOThreadPool
+    ) throws {
+        let credentials = try channel.pipeline.syncOperations.withUnsafeTransportIfAvailable(
+            of: NIOBSDSocket.Handle.self
+        ) { try? PeerIdentity.credentials(of: $0) }
+        let session: Session
+        do throws(WireError) {
+            session = try coordinator.admitSession(credentials ?? nil)
+        } catch {
+            refuse(channel, error)
+            return
+        }
+        try channel.pipeline.syncOperations.addHandler(session)
+        guard let credentials = session.credentials else { return }
+        let bound = NIOLoopBound(session, eventLoop: channel.eventLoop)
+        workers.runIfActive(eventLoop: channel.eventLoop) {
+            PeerIdentity.facts(of: credentials, users: users)
+        }.whenSuccess { bound.value.facts = $0 }
+    }
+
+    private static func refuse(_ channel: any Channel, _ error: WireError) {
+        var writer = FrameWriter()
+        writer.error(id: nil, error)
+        channel.writeAndFlush(channel.allocator.buffer(bytes: writer.bytes)).whenComplete { _ in
+            channel.close(promise: nil)
+        }
+    }
+}
