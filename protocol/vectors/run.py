@@ -358,6 +358,7 @@ def started(sluice):
             stdout=subprocess.PIPE,
             text=True,
         )
+        stack.callback(upstream.stdout.close)
         stack.callback(stop, upstream)
         if upstream.stdout.readline().strip() != "ready":
             raise SystemExit("the echo upstream did not start")
