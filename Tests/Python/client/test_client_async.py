@@ -1,6 +1,7 @@
 """The asyncio client against an agent whose side a test writes out."""
 
 import asyncio
+import gc
 import threading
 
 import pytest
@@ -95,7 +96,7 @@ def test_a_stream_to_its_end_with_credit(scripted):
     run(main(scripted(script)))
 
 
-@pytest.mark.parametrize("how", ["task", "with"])
+@pytest.mark.parametrize("how", ["task", "with", "drop"])
 def test_giving_up_a_stream_cancels_it(scripted, how):
     def script(peer):
         peer.greet()
@@ -109,6 +110,10 @@ def test_giving_up_a_stream_cancels_it(scripted, how):
             got = asyncio.Event()
 
             async def consume():
+                if how == "drop":
+                    stream = await client.stream(CHAT, BODY)
+                    await stream.__anext__()
+                    return got.set()
                 async with await client.stream(CHAT, BODY) as stream:
                     async for _ in stream:
                         got.set()
@@ -121,7 +126,10 @@ def test_giving_up_a_stream_cancels_it(scripted, how):
                 task.cancel()
                 with pytest.raises(asyncio.CancelledError):
                     await task
-            await task if how == "with" else None
+            else:
+                await task
+            gc.collect()
+            await asyncio.sleep(0)  # lets the loop run what the finalizer left to it
             await client.connect()
 
     run(main(scripted(script)))

@@ -291,6 +291,11 @@ class AsyncStream(AsyncIterator[Chunk]):
     ) -> None:
         await self.aclose()
 
+    def __del__(self) -> None:
+        pending = getattr(self, "_pending", None)
+        if pending is not None and not pending.done and not pending.connection.loop.is_closed():
+            pending.connection.loop.call_soon_threadsafe(pending.cancel)
+
 
 class AsyncClient:
     """A connection to the agent, made at the first call and again after it was lost. Tasks of one event loop share
