@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
+import socket
 import time
 from types import TracebackType
 from typing import Any, AsyncIterator, Dict, Optional, Set, Type, Union
@@ -22,7 +23,10 @@ _Incoming = Union[Event, SluiceError]
 class _Connection:
     """One socket that has said hello, read by one task."""
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def __init__(
+        self, channel: socket.socket, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        self._socket = channel
         self._reader = reader
         self._writer = writer
         self._decoder = _wire.FrameDecoder()
@@ -40,20 +44,20 @@ class _Connection:
     @classmethod
     async def open(cls, path: str, name: str, timeout: float) -> "_Connection":
         """Connects and says hello."""
+        channel = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        channel.setblocking(False)
+        writer: Optional[asyncio.StreamWriter] = None
         try:
-            reader, writer = await asyncio.wait_for(asyncio.open_unix_connection(path), timeout)
-        except (OSError, asyncio.TimeoutError) as reason:
-            raise AgentUnreachable("local_unreachable", f"{path}: {reason}", retryable=True) from reason
-        connection = cls(reader, writer)
-        try:
+            await asyncio.wait_for(asyncio.get_running_loop().sock_connect(channel, path), timeout)
+            reader, writer = await asyncio.open_unix_connection(sock=channel)
+            connection = cls(channel, reader, writer)
             await asyncio.wait_for(connection._greet(name), timeout)
-        except (OSError, asyncio.TimeoutError) as reason:
-            writer.close()
-            raise AgentUnreachable("local_unreachable", f"{path}: {reason}", retryable=True) from reason
-        except BaseException:
-            writer.close()
+            return connection
+        except BaseException as reason:
+            (writer or channel).close()
+            if isinstance(reason, (OSError, asyncio.TimeoutError)):
+                raise AgentUnreachable("local_unreachable", f"{path}: {reason}", retryable=True) from reason
             raise
-        return connection
 
     async def _greet(self, name: str) -> None:
         self.write(_call.hello_payload(name))
@@ -119,6 +123,11 @@ class _Connection:
         """Closes the socket; calls in flight end with ``ConnectionLost``."""
         self._lose(ConnectionLost("local_closed", "the client was closed", charged="estimated"))
         self._task.cancel()
+
+    def abandon(self) -> None:
+        """Closes the socket of a loop that has ended without closing it."""
+        if self.loop.is_closed():
+            self._socket.close()
 
     async def closed(self) -> None:
         """Waits until the socket is closed."""
@@ -246,7 +255,7 @@ class AsyncStream(AsyncIterator[Chunk]):
             if event.kind == "result":
                 self._finish(Result(event.members))
             elif self._on_progress and event.kind in _call.PROGRESS_EVENTS:
-                self._on_progress(Progress.from_wire(event.members))
+                self._on_progress(Progress.from_wire(event.kind, event.members))
         raise StopAsyncIteration
 
     def _finish(self, result: Result) -> None:
@@ -282,6 +291,11 @@ class AsyncStream(AsyncIterator[Chunk]):
     ) -> None:
         await self.aclose()
 
+    def __del__(self) -> None:
+        pending = getattr(self, "_pending", None)
+        if pending is not None and not pending.done and not pending.connection.loop.is_closed():
+            pending.connection.loop.call_soon_threadsafe(pending.cancel)
+
 
 class AsyncClient:
     """A connection to the agent, made at the first call and again after it was lost. Tasks of one event loop share
@@ -313,6 +327,8 @@ class AsyncClient:
                 self._older = {each for each in self._older if each.loop is loop and each._lost is None}
                 if current is not None and current.loop is loop:
                     self._older.add(current)
+                elif current is not None:
+                    current.abandon()
                 current = self._connection = await _Connection.open(discover(self._path), self._name, self._timeout)
             return current
 
@@ -349,7 +365,7 @@ class AsyncClient:
                 if event.kind == "chunk":
                     raise ProtocolViolation("local_protocol", "the body asks for a stream: use stream()")
                 if on_progress and event.kind in _call.PROGRESS_EVENTS:
-                    on_progress(Progress.from_wire(event.members))
+                    on_progress(Progress.from_wire(event.kind, event.members))
         finally:
             pending.cancel()
 
@@ -390,6 +406,8 @@ class AsyncClient:
         self._closed = True
         loop = asyncio.get_running_loop()
         connections = [each for each in (self._connection, *self._older) if each is not None and each.loop is loop]
+        if self._connection is not None:
+            self._connection.abandon()
         self._connection = None
         self._older.clear()
         for each in connections:

@@ -73,10 +73,10 @@ class Progress:
     status: Optional[int] = None
 
     @classmethod
-    def from_wire(cls, raw: Dict[str, bytes]) -> "Progress":
+    def from_wire(cls, kind: str, raw: Dict[str, bytes]) -> "Progress":
         """Reads the fields it knows; others are ignored."""
         known = {name: json.loads(raw[name]) for name in cls.__dataclass_fields__ if name in raw}
-        return cls(**known)
+        return cls(kind, **known)
 
 
 class Chunk:

@@ -12,7 +12,7 @@ import weakref
 from collections import deque
 from queue import Empty, SimpleQueue
 from types import TracebackType
-from typing import Any, Deque, Dict, Iterator, Optional, Type, Union
+from typing import Any, Deque, Dict, Iterator, List, Optional, Type, Union
 
 from . import _call, _wire
 from ._call import Credit, Deadline, Event, OnProgress, Request
@@ -68,11 +68,10 @@ class _Connection:
         """Whether a new call may go here."""
         return self._lost is None and not self._draining and self.process == os.getpid()
 
-    def start(self, request: Request) -> "_Pending":
+    def start(self, request: Request, pending: "_Pending") -> None:
         """Sends a call, once a place among ``max_inflight`` is free. Raises ``BrokenPipeError`` when the connection
-        was lost before the whole frame had left: then the agent cannot have seen the call."""
+        was lost before the whole frame had left: then the agent cannot have acted on it."""
         began = time.monotonic()
-        inbox: "_Inbox[Union[Event, SluiceError]]" = _Inbox()
         with self._state:
             free = self._state.wait_for(
                 lambda: not self.usable or len(self._calls) < self.hello.max_inflight, request.seconds
@@ -84,40 +83,59 @@ class _Connection:
                 raise BrokenPipeError
             identifier = str(next(self._ids))
             payload = request.payload(identifier, self.hello, time.monotonic() - began)
-            self._calls[identifier] = inbox
+            limit = None if request.seconds is None else began + request.seconds + _call.SILENCE
+            self._calls[identifier] = pending.attach(self, identifier, limit)
         self.send(payload)
-        limit = None if request.seconds is None else began + request.seconds + _call.SILENCE
-        return _Pending(self, identifier, inbox, limit)
 
     def send(self, payload: bytes) -> None:
-        """Writes one frame, and those that were deferred. A write that breaks off loses the connection: the
-        framing would be broken for everybody."""
+        """Writes one frame whole, and those that were deferred before it."""
         with self._writing:
             try:
                 while self._deferred:
-                    self._socket.sendall(_wire.frame(self._deferred.popleft()))
-                self._socket.sendall(_wire.frame(payload))
+                    self._write(self._deferred.popleft())
+                self._write(payload)
             except OSError as reason:
                 self._lose(ConnectionLost("local_connection_lost", str(reason), retryable=True, charged="estimated"))
                 raise BrokenPipeError from reason
-            except BaseException:
-                self._lose(ConnectionLost("local_connection_lost", "a write was interrupted", charged="estimated"))
-                raise
+
+    def _write(self, payload: bytes) -> None:
+        """An interrupt (Control-C) in the middle of a frame must not break the framing for other threads: the frame
+        is finished first. The count of each write is stored by the same C call that makes it, so no interrupt can
+        come between the two."""
+        data = memoryview(_wire.frame(payload))
+        counts: List[int] = []
+        try:
+            self._write_rest(data, counts)
+        except OSError:
+            raise
+        except BaseException:
+            self._write_rest(data, counts)
+            raise
+
+    def _write_rest(self, data: memoryview, counts: List[int]) -> None:
+        while sum(counts) < len(data):
+            counts.extend(map(self._socket.send, (data[sum(counts) :],)))
 
     def send_from_finalizer(self, payload: bytes) -> None:
         """Like ``send``, but safe where the interrupted thread may itself hold the lock."""
+        if self.process != os.getpid():
+            return
         if not self._writing.acquire(blocking=False):
             self._deferred.append(payload)
             return
         try:
-            self._socket.sendall(_wire.frame(payload))
+            self._write(payload)
         except OSError:
             pass
         finally:
             self._writing.release()
 
     def close(self) -> None:
-        """Closes the socket; calls in flight end with ``ConnectionLost``."""
+        """Closes the socket; calls in flight end with ``ConnectionLost``. In a forked child the parent's connection
+        is only let go of."""
+        if self.process != os.getpid():
+            self._socket.close()
+            return
         self._lose(ConnectionLost("local_closed", "the client was closed", charged="estimated"))
 
     def _read(self) -> None:
@@ -137,10 +155,6 @@ class _Connection:
         self._lose(lost)
         with self._writing:
             self._socket.close()
-
-    def abandon(self) -> None:
-        """In a forked child: lets go of the parent's connection without ending it."""
-        self._socket.close()
 
     def _dispatch(self, event: Event) -> None:
         if event.kind == "goaway":
@@ -183,20 +197,27 @@ class _Connection:
 
 
 class _Pending:
-    """A call in flight, as its consumer sees it."""
+    """A call, as its consumer sees it: made before anything is sent, so that whoever holds it can cancel at any
+    moment."""
 
-    def __init__(
-        self,
-        connection: _Connection,
-        identifier: str,
-        inbox: "_Inbox[Union[Event, SluiceError]]",
-        limit: Optional[float],
-    ) -> None:
-        self.connection = connection
-        self.id = identifier
-        self._inbox = inbox
-        self._limit = limit
+    def __init__(self) -> None:
+        self.connection: Optional[_Connection] = None
+        self.id = ""
+        self._inbox: "_Inbox[Union[Event, SluiceError]]" = _Inbox()
+        self._limit: Optional[float] = None
         self.done = False
+
+    def attach(
+        self, connection: _Connection, identifier: str, limit: Optional[float]
+    ) -> "_Inbox[Union[Event, SluiceError]]":
+        """From here on the call may be in flight; gives a fresh inbox."""
+        self.id, self._limit, self._inbox = identifier, limit, _Inbox()
+        self.connection = connection
+        return self._inbox
+
+    def detach(self) -> None:
+        """The call was not sent after all."""
+        self.connection = None
 
     def next(self) -> Event:
         """Waits for the call's next event. Any interruption of the wait cancels the call."""
@@ -226,7 +247,8 @@ class _Pending:
     def send(self, payload: bytes) -> None:
         """Sends a frame about this call; a lost connection shows at the next event instead."""
         try:
-            self.connection.send(payload)
+            if self.connection is not None:
+                self.connection.send(payload)
         except BrokenPipeError:
             pass
 
@@ -235,10 +257,10 @@ class Stream(Iterator[Chunk]):
     """The chunks of a streamed call, in order. Iterate to the end and look at ``result``, or leave the ``with``
     block (or call ``close``) to cancel. The agent stops reading the provider while nobody consumes."""
 
-    def __init__(self, pending: _Pending, on_progress: Optional[OnProgress]) -> None:
+    def __init__(self, pending: _Pending, credit: Credit, on_progress: Optional[OnProgress]) -> None:
         self._pending = pending
         self._on_progress = on_progress
-        self._credit = Credit(pending.connection.hello.stream_credit)
+        self._credit = credit
         self._cancelled = False
         self.result: Optional[Result] = None
 
@@ -258,7 +280,7 @@ class Stream(Iterator[Chunk]):
             if event.kind == "result":
                 self._finish(Result(event.members))
             elif self._on_progress and event.kind in _call.PROGRESS_EVENTS:
-                self._on_progress(Progress.from_wire(event.members))
+                self._on_progress(Progress.from_wire(event.kind, event.members))
         raise StopIteration
 
     def _finish(self, result: Result) -> None:
@@ -294,7 +316,7 @@ class Stream(Iterator[Chunk]):
 
     def __del__(self) -> None:
         pending = getattr(self, "_pending", None)
-        if pending is not None and not pending.done:
+        if pending is not None and not pending.done and pending.connection is not None:
             pending.done = True
             pending.connection.send_from_finalizer(_call.cancel_payload(pending.id))
 
@@ -321,7 +343,7 @@ class Client:
         if current is not None and current.process != os.getpid():
             self._lock = threading.Lock()
             self._connection = None
-            current.abandon()
+            current.close()
         with self._lock:
             if self._closed:
                 raise AgentUnreachable("local_closed", "the client was closed")
@@ -332,12 +354,14 @@ class Client:
                 current = self._connection = _Connection(discover(self._path), self._name, self._timeout)
             return current
 
-    def _start(self, request: Request) -> _Pending:
+    def _start(self, request: Request, pending: _Pending) -> _Connection:
         for _ in range(3):
+            connection = self._connected()
             try:
-                return self._connected().start(request)
+                connection.start(request, pending)
+                return connection
             except BrokenPipeError:
-                continue
+                pending.detach()
         raise AgentUnreachable("local_unreachable", "the agent closes every connection", retryable=True)
 
     def call(
@@ -353,10 +377,10 @@ class Client:
         on_progress: Optional[OnProgress] = None,
     ) -> Result:
         """Makes a call and waits for its answer. Raises a ``SluiceError``; ``KeyboardInterrupt`` cancels it."""
-        pending = self._start(
-            Request(path, body, method, tenant, feature, lane, deadline, progress=on_progress is not None)
-        )
+        request = Request(path, body, method, tenant, feature, lane, deadline, progress=on_progress is not None)
+        pending = _Pending()
         try:
+            self._start(request, pending)
             while True:
                 event = pending.next()
                 if event.kind == "result":
@@ -366,7 +390,7 @@ class Client:
                 if event.kind == "chunk":
                     raise ProtocolViolation("local_protocol", "the body asks for a stream: use stream()")
                 if on_progress and event.kind in _call.PROGRESS_EVENTS:
-                    on_progress(Progress.from_wire(event.members))
+                    on_progress(Progress.from_wire(event.kind, event.members))
         finally:
             pending.cancel()
 
@@ -385,7 +409,13 @@ class Client:
         request = Request(
             path, _call.streamed(body), None, tenant, feature, lane, deadline, progress=on_progress is not None
         )
-        return Stream(self._start(request), on_progress)
+        pending = _Pending()
+        try:
+            connection = self._start(request, pending)
+            return Stream(pending, Credit(connection.hello.stream_credit), on_progress)
+        except BaseException:
+            pending.cancel()
+            raise
 
     def chat(self, model: str, messages: Any, **options: Any) -> Result:
         """A chat completion; ``tenant``, ``feature``, ``lane``, ``deadline`` and ``on_progress`` go to the agent,
