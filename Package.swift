@@ -27,6 +27,7 @@ let package = Package(
     name: "sluice",
     products: [
         .executable(name: "sluice", targets: ["sluice"]),
+        .library(name: "SluiceClient", targets: ["SluiceClient"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
@@ -46,20 +47,22 @@ let package = Package(
         // Floor 3: the outside world, one door each.
         floor("SluiceUpstream", ["CCurl"]),
         floor("SluiceHost", ["CSystemd"]),
+        floor("SluiceTelemetry", [logging]),
         floor("SluiceConfig", [.product(name: "Yams", package: "Yams")]),
         // Floor 4: whole parts.
         floor(
             "SluiceAgent",
             [
-                "SluiceWire", "SluiceOpenAI", "SluicePolicy", "SluiceUpstream", "SluiceHost",
+                "SluiceWire", "SluiceOpenAI", "SluicePolicy", "SluiceUpstream", "SluiceHost", "SluiceTelemetry",
                 "SluiceConfig", nioCore, nioPosix, nioHTTP1, logging,
             ]),
+        floor("SluiceClient", ["SluiceWire", nioCore, nioPosix]),
         floor("SluiceProvider", [nioCore, nioPosix, nioHTTP1]),
         // Floor 5: the command line.
         .executableTarget(
             name: "sluice",
             dependencies: [
-                "SluiceAgent", "SluiceProvider", "SluiceConfig", logging,
+                "SluiceAgent", "SluiceClient", "SluiceProvider", "SluiceConfig", "SluiceTelemetry", logging,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: house),

@@ -5,6 +5,7 @@ import NIOCore
 import NIOPosix
 package import SluiceConfig
 import SluiceHost
+import SluiceTelemetry
 import SluiceUpstream
 
 /// How to start an agent.
@@ -45,6 +46,7 @@ package final class Agent: Sendable {
     private let options: AgentOptions
     private let logger: Logger
     private let notifier = ServiceNotifier()
+    private let stopped: EventLoopPromise<Void>
 
     /// Prepares an agent: nothing listens yet.
     ///
@@ -64,12 +66,14 @@ package final class Agent: Sendable {
         group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         let loop = group.next()
         let logger = logger
+        let startTime = ProcessSelf.startTime ?? Double(WallClock.nowMS) / 1000
         let bound: NIOLoopBound<Coordinator>
         do {
             bound = try loop.submit {
                 NIOLoopBound(
                     Coordinator(
-                        loop: loop, configuration: loaded.configuration, routes: loaded.routes, metrics: AgentMetrics(),
+                        loop: loop, configuration: loaded.configuration, routes: loaded.routes,
+                        metrics: Meter(AgentMetrics(version: SluiceVersion.current, startTime: startTime)),
                         logger: logger), eventLoop: loop)
             }.wait()
             engine = try UpstreamEngine { events in
@@ -79,30 +83,38 @@ package final class Agent: Sendable {
             throw AgentStartError(problems: ["cannot start: \(error)"])
         }
         coordinator = bound
+        stopped = loop.makePromise(of: Void.self)
         factWorkers.start()
     }
 
-    /// Serves until SIGTERM or SIGINT, then drains.
+    /// Serves until SIGTERM, SIGINT or ``stop()``, then drains. Call it once.
     ///
-    /// - Parameter ready: called once every socket listens.
-    package func run(ready: @escaping @Sendable () -> Void = {}) async throws {
-        var activated = try SocketActivation.take()
+    /// - Parameters:
+    ///   - isDaemon: whether the process is the agent's own: it then answers signals and takes sockets from the service
+    ///     manager.
+    ///   - ready: called once every socket listens.
+    package func run(isDaemon: Bool = true, ready: @escaping @Sendable () -> Void = {}) async throws {
+        var activated = isDaemon ? try SocketActivation.take() : ActivatedSockets()
         for stray in activated.unserved { logger.warning("\(stray)") }
         let listeners = Listeners(group: group, coordinator: coordinator, factWorkers: factWorkers)
         try await listen(listeners, &activated)
         try await begin()
         let lifecycle = Lifecycle(
             coordinator: coordinator, engine: engine, notifier: notifier, logger: logger, loop: group.next(),
-            reload: { [options] in AgentSetup.reload(options) })
+            stopped: stopped, reload: { [options] in AgentSetup.reload(options) })
+        if isDaemon { lifecycle.watchSignals() }
         lifecycle.start()
         logger.info(
             "ready", metadata: ["socket": "\(paths.agentSocket)", "version": "\(SluiceVersion.current)"])
         ready()
-        await lifecycle.untilStopped()
+        try await stopped.futureResult.get()
         listeners.close()
         await lifecycle.drain()
         try await finish()
     }
+
+    /// Ends ``run(isDaemon:ready:)`` as SIGTERM would.
+    package func stop() { stopped.succeed(()) }
 
     private func listen(_ listeners: Listeners, _ activated: inout ActivatedSockets) async throws {
         let sockets = configuration.agent.sockets

@@ -30,7 +30,6 @@ struct AttemptReader {
     let wallNowMS: Int
 
     func read() -> AttemptReading {
-        if let fault = call.stream?.fault { return broken(fault) }
         guard let head = end.head, end.failure == nil || call.stream?.end == .complete else {
             return transport(end.failure ?? .connectionLost)
         }
@@ -61,7 +60,8 @@ struct AttemptReader {
         case .failed:
             return broken(
                 WireError(
-                    .providerStreamError, "the provider reported an error inside the stream", status: stream.status))
+                    .providerStreamError, "the provider reported an error inside the stream", status: stream.status,
+                    upstream: stream.providerError))
         case nil:
             return transport(.connectionLost)
         }

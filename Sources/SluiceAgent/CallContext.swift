@@ -91,8 +91,8 @@ struct StreamState {
     var heldEnd: UpstreamEnd?
     /// An answer that is one JSON body although a stream was asked for.
     var plainBody: [UInt8]?
-    /// Why the stream must end although the provider went on.
-    var fault: WireError?
+    /// The provider's error object, where one came inside the stream.
+    var providerError: [UInt8]?
 
     var hasWaiting: Bool { waitingFrom < waiting.count }
 

@@ -52,7 +52,7 @@ extension Coordinator {
         let now = Self.now
         let service = call.attemptStartedAt.map { now.microseconds(since: $0) } ?? 0
         call.requestID = end.head?["x-request-id"] ?? call.requestID
-        metrics.exchange(call.pool, end)
+        metrics.exchange(end)
         var effects: [Effect] = []
         observe(end.head, call, at: now, into: &effects)
         let attempt = AttemptReader(call: call, end: end, wallNowMS: WallClock.nowMS).read()
@@ -60,7 +60,7 @@ extension Coordinator {
         let verdict = policy.attemptEnded(
             call.callID!, attempt.outcome, mayRetry: attempt.mayRetry && !call.hasForwarded && !isDraining,
             serviceMicroseconds: service, random: newRandom(), at: now, into: &effects)
-        metrics.attempt(call.pool, attempt.label, rateLimited: attempt.isRateLimit, microseconds: service)
+        call.pool.meter.attempt(attempt.label, microseconds: service, isRateLimit: attempt.isRateLimit)
         switch verdict {
         case .finished: finish(call, completed(call, attempt, at: now))
         case .retry(let next, let delay): retrying(call, attempt, next: next, delayMicroseconds: delay)
@@ -82,7 +82,7 @@ extension Coordinator {
     private func retrying(_ call: CallContext, _ attempt: AttemptReading, next: Int, delayMicroseconds: Int64) {
         call.stream = nil
         guard case .failed(let error) = attempt.result else { return }
-        metrics.retried(call.pool, error.code)
+        call.pool.meter.retried(error.code)
         guard call.plan.progress else { return }
         call.session.send {
             $0.retrying(

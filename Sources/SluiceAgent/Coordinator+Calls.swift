@@ -55,7 +55,6 @@ extension Coordinator {
         call.callID = id
         callsByID[id] = call
         call.session.add(call)
-        metrics.callStarted(call.pool)
         perform(effects)
     }
 
@@ -86,7 +85,7 @@ extension Coordinator {
         call.attemptStartedAt = now
         if call.firstSentAt == nil {
             call.firstSentAt = now
-            metrics.waited(call.pool, call.plan.lane, microseconds: now.microseconds(since: call.arrivedAt))
+            call.pool.meter.waited(call.plan.lane, microseconds: now.microseconds(since: call.arrivedAt))
         }
         if call.wasQueued {
             call.wasQueued = false

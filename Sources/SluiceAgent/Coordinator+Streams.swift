@@ -13,7 +13,6 @@ extension Coordinator {
     }
 
     func arrived(_ call: CallContext, _ bytes: [UInt8]) {
-        guard call.stream?.fault == nil else { return }
         if call.stream?.plainBody != nil {
             gather(call, bytes)
             return
@@ -45,7 +44,7 @@ extension Coordinator {
     }
 
     private func take(_ data: [UInt8], of call: CallContext) {
-        guard call.stream?.fault == nil, call.token != nil else { return }
+        guard call.token != nil else { return }
         let step: StreamStep
         do {
             guard let read = try call.stream?.reader.read(data.span.bytes) else { return }
@@ -56,6 +55,7 @@ extension Coordinator {
         }
         if let usage = step.usage { call.stream?.usage = usage }
         if let model = step.model { call.stream?.model = model }
+        if let error = step.error { call.stream?.providerError = error }
         if let end = step.end, call.stream?.end != .failed { call.stream?.end = end }
         if step.forward { offer(call, data) }
     }
@@ -77,8 +77,8 @@ extension Coordinator {
 
     private func forward(_ call: CallContext, _ data: [UInt8]) {
         guard let seq = call.stream?.seq else { return }
-        if seq == 0, let started = call.firstSentAt {
-            metrics.firstChunk(call.pool, microseconds: Self.now.microseconds(since: started))
+        if seq == 0 {
+            call.pool.meter.firstChunk(call.plan.lane, microseconds: Self.now.microseconds(since: call.arrivedAt))
         }
         call.stream?.seq = seq + 1
         call.stream?.credit -= data.count

@@ -11,7 +11,7 @@ import SluiceWire
 /// the effects. Everything here runs on one event loop, so nothing is locked and nothing suspends.
 final class Coordinator {
     let loop: any EventLoop
-    let metrics: AgentMetrics
+    let metrics: Meter
     let logger: Logger
     let instance: String
     private(set) var configuration: Configuration
@@ -39,7 +39,7 @@ final class Coordinator {
     private var random = SystemRandomNumberGenerator()
 
     init(
-        loop: any EventLoop, configuration: Configuration, routes: [String: [UpstreamRoute]], metrics: AgentMetrics,
+        loop: any EventLoop, configuration: Configuration, routes: [String: [UpstreamRoute]], metrics: Meter,
         logger: Logger
     ) {
         self.loop = loop
@@ -49,7 +49,7 @@ final class Coordinator {
         var random = SystemRandomNumberGenerator()
         instance = String(random.next(), radix: 16)
         policy = PolicyEngine(retries: RetryPolicy(configuration.retries))
-        pools = PoolRegistry(configuration, routes: routes)
+        pools = PoolRegistry(configuration, routes: routes, metrics: metrics.metrics)
         pipeline = CallPipeline(endpoints: configuration.endpoints, deadlines: configuration.limits.defaultDeadline)
     }
 

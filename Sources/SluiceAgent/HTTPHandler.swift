@@ -53,7 +53,9 @@ final class HTTPHandler: ChannelInboundHandler {
         guard request.method == .GET || request.method == .HEAD else { return refuse("GET, HEAD") }
         switch path {
         case "/metrics":
-            return HTTPReply(contentType: "text/plain; version=0.0.4; charset=utf-8", body: coordinator.exposition())
+            return HTTPReply(
+                contentType: "text/plain; version=0.0.4; charset=utf-8",
+                body: coordinator.metrics.exposition(coordinator.pools.all, coordinator.policy))
         case "/healthz": return HTTPReply(body: "ok\n")
         case "/readyz":
             return coordinator.isDraining

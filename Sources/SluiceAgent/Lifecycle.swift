@@ -22,7 +22,8 @@ final class Lifecycle: Sendable {
 
     init(
         coordinator: NIOLoopBound<Coordinator>, engine: UpstreamEngine, notifier: ServiceNotifier, logger: Logger,
-        loop: any EventLoop, reload: @escaping @Sendable () -> Result<AgentSetup.Loaded, AgentStartError>
+        loop: any EventLoop, stopped: EventLoopPromise<Void>,
+        reload: @escaping @Sendable () -> Result<AgentSetup.Loaded, AgentStartError>
     ) {
         self.coordinator = coordinator
         self.engine = engine
@@ -30,16 +31,12 @@ final class Lifecycle: Sendable {
         self.logger = logger
         self.loop = loop
         self.reload = reload
+        self.stopped = stopped
         signals = SignalWatch()
-        stopped = loop.makePromise(of: Void.self)
     }
 
     /// Tells the service manager that the agent is up and keeps telling it how it is.
     func start() {
-        let stop = stopped
-        signals.on(SIGTERM) { stop.succeed(()) }
-        signals.on(SIGINT) { stop.succeed(()) }
-        signals.on(SIGHUP) { self.loop.execute { _ = self.reloadNow() } }
         loop.execute { self.coordinator.value.onReloadRequest = { self.reloadNow() } }
         notifier.ready(status: "running")
         loop.scheduleRepeatedTask(initialDelay: Self.beat, delay: Self.beat) { _ in self.everySecond() }
@@ -48,10 +45,13 @@ final class Lifecycle: Sendable {
         loop.scheduleRepeatedTask(initialDelay: .zero, delay: third) { _ in self.beatWatchdog() }
     }
 
-    func untilStopped() async { _ = try? await stopped.futureResult.get() }
-
-    /// Ends the agent from inside the process, as SIGTERM would.
-    func stop() { stopped.succeed(()) }
+    /// SIGTERM and SIGINT stop, SIGHUP reloads.
+    func watchSignals() {
+        let stop = stopped
+        signals.on(SIGTERM) { stop.succeed(()) }
+        signals.on(SIGINT) { stop.succeed(()) }
+        signals.on(SIGHUP) { self.loop.execute { _ = self.reloadNow() } }
+    }
 
     /// The token goes round: this runs on the coordinator's loop, hops to the upstream engine's thread, comes back, and
     /// only then is the watchdog told.

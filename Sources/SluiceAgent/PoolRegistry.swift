@@ -1,5 +1,6 @@
 import SluiceConfig
 import SluicePolicy
+import SluiceTelemetry
 import SluiceUpstream
 
 /// One upstream with one key: what an attempt needs to know to be made.
@@ -15,12 +16,13 @@ final class PoolRuntime {
     let name: String
     let id: PoolID
     var route: UpstreamRoute
-    var inFlightGauge = 0
+    let meter: PoolMeter
 
-    init(name: String, id: PoolID, route: UpstreamRoute) {
+    init(name: String, id: PoolID, route: UpstreamRoute, meter: PoolMeter) {
         self.name = name
         self.id = id
         self.route = route
+        self.meter = meter
     }
 }
 
@@ -39,12 +41,14 @@ struct PoolRegistry {
     private var byModel: [String: [PoolRuntime]] = [:]
     private var configuration: Configuration
     private var routes: [String: [UpstreamRoute]]
+    private let metrics: AgentMetrics
 
     /// Models remembered at once; more are looked up each time.
     private static let modelCache = 4096
 
     /// - Parameter routes: by upstream name, one for each key.
-    init(_ configuration: Configuration, routes: [String: [UpstreamRoute]]) {
+    init(_ configuration: Configuration, routes: [String: [UpstreamRoute]], metrics: AgentMetrics) {
+        self.metrics = metrics
         self.configuration = configuration
         self.routes = routes
     }
@@ -98,7 +102,9 @@ struct PoolRegistry {
         let name =
             several
             ? "\(route.upstreamName)[\(route.keyName)]/\(group)" : "\(route.upstreamName)/\(group)"
-        let made = PoolRuntime(name: name, id: engine.addPool(parameters(settings), at: now), route: route)
+        let made = PoolRuntime(
+            name: name, id: engine.addPool(parameters(settings), at: now), route: route,
+            meter: PoolMeter(name, metrics))
         pools[key] = made
         all.append(made)
         return made

@@ -99,7 +99,10 @@ final class Session: ChannelInboundHandler {
             case .needBytes: break loop
             case .empty:
                 offset += WireLimits.headerSize
-                reject(nil, WireError(.callerInvalidFrame, "a frame of length 0; a frame holds one JSON object"))
+                reject(
+                    FrameRejection(
+                        id: nil,
+                        error: WireError(.callerInvalidFrame, "a frame of length 0; a frame holds one JSON object")))
             case .tooLarge(let length): refuseOversize(length)
             case .frame(let range):
                 take(span.extracting(range))
@@ -128,14 +131,29 @@ final class Session: ChannelInboundHandler {
                     id: nil, error: WireError(.callerDuplicateHello, "hello was said already on this connection"))
             }
         } catch {
-            reject(error.id, error.error)
+            reject(corrected(error))
         }
     }
 
+    /// An error that bears the id of a call in flight would end that call in the eyes of its client.
+    private func corrected(_ rejection: FrameRejection) -> FrameRejection {
+        if !greeted, let op = rejection.op, op != "hello" { return Self.helloRequired(rejection.id) }
+        guard let id = rejection.id, calls[id] != nil else { return rejection }
+        guard rejection.op == "call" else { return FrameRejection(id: nil, error: rejection.error) }
+        return FrameRejection(id: id, error: Self.duplicateID)
+    }
+
+    private static func helloRequired(_ id: String?) -> FrameRejection {
+        FrameRejection(
+            id: id, error: WireError(.callerHelloRequired, "the first operation must be hello", field: "op"))
+    }
+
+    private static let duplicateID = WireError(
+        .callerDuplicateID, "a call with this id is in flight on this connection; choose another", field: "id")
+
     private func greet(_ frame: ClientFrame) throws(FrameRejection) {
         guard case .hello(let hello) = frame else {
-            throw FrameRejection(
-                id: frame.id, error: WireError(.callerHelloRequired, "the first operation must be hello", field: "op"))
+            throw Self.helloRequired(frame.id)
         }
         guard (WireLimits.minProto...WireLimits.proto).contains(hello.proto) else {
             throw FrameRejection(
@@ -155,9 +173,7 @@ final class Session: ChannelInboundHandler {
     private func start(_ call: CallFrame, _ payload: RawSpan) throws(FrameRejection) {
         do throws(WireError) {
             guard calls[call.id] == nil else {
-                throw WireError(
-                    .callerDuplicateID, "a call with this id is in flight on this connection; choose another",
-                    field: "id")
+                throw Self.duplicateID
             }
             let limit = coordinator.configuration.limits.inflightPerConnection
             guard calls.count < limit else {
@@ -168,22 +184,21 @@ final class Session: ChannelInboundHandler {
             }
             try coordinator.start(call, payload, from: self)
         } catch {
-            throw FrameRejection(id: call.id, error: error)
+            throw FrameRejection(id: call.id, op: "call", error: error)
         }
     }
 
-    private func reject(_ id: String?, _ error: WireError) {
-        coordinator.metrics.rejected(error.code)
-        send { $0.error(id: id, error) }
+    private func reject(_ rejection: FrameRejection) {
+        coordinator.metrics.rejected(rejection.error.code)
+        send { $0.error(id: rejection.id, rejection.error) }
     }
 
     private func refuseOversize(_ length: Int) {
-        reject(
-            nil,
-            WireError(
-                .callerFrameTooLarge,
-                "a frame of \(length) bytes; at most \(decoder.maxFrame) are accepted (limits.frame_size)",
-                limit: "max_frame"))
+        let error = WireError(
+            .callerFrameTooLarge,
+            "a frame of \(length) bytes; at most \(decoder.maxFrame) are accepted (limits.frame_size)",
+            limit: "max_frame")
+        reject(FrameRejection(id: nil, error: error))
         closeAfterFlush()
     }
 

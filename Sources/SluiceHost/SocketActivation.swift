@@ -26,6 +26,9 @@ package struct UnservedDescriptor: Sendable, Equatable, CustomStringConvertible 
 
 /// The sockets that came from the service manager. Whoever takes a descriptor out closes it.
 package struct ActivatedSockets: Sendable, Equatable {
+    /// None were passed.
+    package init() {}
+
     /// Listening, close-on-exec descriptors by name.
     package internal(set) var descriptors: [ActivatedSocketName: Int32] = [:]
     /// What was passed and not used; worth a warning each.

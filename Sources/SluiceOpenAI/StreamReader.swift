@@ -15,6 +15,8 @@ package struct StreamStep: Sendable, Equatable {
     package var usage: WireUsage?
     package var model: String?
     package var end: End?
+    /// The provider's error object, where the data is nothing but that.
+    package var error: [UInt8]?
 }
 
 /// Follows one streamed answer: what to forward, what was used, how it ended.
@@ -52,7 +54,9 @@ package struct StreamReader: Sendable {
             step.model = ResponseView(object, in: data).model
             modelKnown = step.model != nil
         }
-        if let error = object.value("error", in: data), error.kind == .object { step.end = .failed }
+        if let error = object.value("error", in: data), error.kind == .object {
+            return StreamStep(forward: false, end: .failed, error: data.copy(error.range))
+        }
         if let usage = object.value("usage", in: data), usage.kind == .object {
             step.usage = WireUsage.read(usage, in: data)
             step.forward = !(withholdsUsage && Self.hasNoChoices(object, in: data))

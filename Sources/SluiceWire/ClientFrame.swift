@@ -46,10 +46,13 @@ package enum ClientFrame: Sendable, Equatable {
 /// A frame that was not accepted, with the id it named if that could be read.
 package struct FrameRejection: Error, Sendable, Equatable {
     package var id: String?
+    /// The operation it named, if that could be read.
+    package var op: String?
     package var error: WireError
 
-    package init(id: String?, error: WireError) {
+    package init(id: String?, op: String? = nil, error: WireError) {
         self.id = id
+        self.op = op
         self.error = error
     }
 }
@@ -64,7 +67,7 @@ extension ClientFrame {
         do {
             return try envelope.frame(in: bytes)
         } catch {
-            throw FrameRejection(id: id, error: error)
+            throw FrameRejection(id: id, op: envelope.readableOp(in: bytes), error: error)
         }
     }
 }

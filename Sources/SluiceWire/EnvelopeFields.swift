@@ -1,7 +1,12 @@
 /// From slices to checked values: each field's type and bounds, with an error that names the field.
 extension Envelope {
     /// The id, if it can be read at all: an error about another field should still reach its call.
-    func readableID(in bytes: RawSpan) -> String? { try? requiredID(in: bytes) }
+    func readableID(in bytes: RawSpan) -> String? {
+        // Of two ids nobody can say which one is meant.
+        duplicate == .id ? nil : try? requiredID(in: bytes)
+    }
+
+    func readableOp(in bytes: RawSpan) -> String? { try? requiredText(self[.op], "op", max: 64, in: bytes) }
 
     func frame(in bytes: RawSpan) throws(WireError) -> ClientFrame {
         if let duplicate {

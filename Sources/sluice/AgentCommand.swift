@@ -3,32 +3,66 @@ import Foundation
 import Logging
 import SluiceAgent
 import SluiceConfig
+import SluiceTelemetry
 
 /// `sluice agent`
 struct AgentCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "agent",
-        abstract: "Run the agent: listen on the socket and forward calls to OpenAI.")
+        abstract: "Run the agent: listen on the socket and forward calls to OpenAI.",
+        discussion: """
+            Without a file it works from the environment, as the official SDKs do: OPENAI_API_KEY and OPENAI_BASE_URL. \
+            Under systemd it takes its sockets, its key and its directories from the unit.
+
+            Signals: SIGHUP reads the configuration and the keys anew, wholly or not at all; SIGTERM and SIGINT drain: \
+            calls in flight finish within agent.drain_timeout.
+            """)
 
     @Option(help: ArgumentHelp("Configuration file; see `sluice config show --defaults`.", valueName: "file"))
     var config: String?
 
-    @Option(help: ArgumentHelp("Directory of the three sockets.", valueName: "dir"))
+    @Option(
+        help: ArgumentHelp(
+            "Directory of the sockets; default $RUNTIME_DIRECTORY, else $XDG_RUNTIME_DIR/sluice.", valueName: "dir"))
     var runtimeDir: String?
 
-    @Option(help: ArgumentHelp("Directory of durable state.", valueName: "dir"))
+    @Option(
+        help: ArgumentHelp(
+            "Directory of durable state; default $STATE_DIRECTORY, else $XDG_STATE_HOME/sluice.", valueName: "dir"))
     var stateDir: String?
 
     func run() async throws {
+        let environment = ProcessInfo.processInfo.environment
         let options = AgentOptions(
             configurationFile: config, runtimeDirectory: runtimeDir, stateDirectory: stateDir,
-            environment: ProcessInfo.processInfo.environment)
+            environment: environment)
         do {
-            let agent = try Agent(options) { _ in Logger(label: "sluice") }
+            let agent = try Agent(options) { settings in
+                let output = LogOutput(
+                    format: LogFormat(settings.format), level: .init(settings.level), environment: environment)
+                return Logger(label: "sluice") { output.handler(label: $0) }
+            }
             try await agent.run()
-        } catch let error as AgentStartError {
-            FileHandle.standardError.write(Data((error.description + "\n").utf8))
+        } catch {
+            Terminal.complain("\(error)")
             throw ExitCode(2)
+        }
+    }
+}
+
+extension Logger.Level {
+    /// The configured level.
+    init(_ level: LogSettings.Level) { self = Self(rawValue: level.rawValue) ?? .info }
+}
+
+extension LogFormat {
+    /// The configured format.
+    init(_ format: LogSettings.Format) {
+        switch format {
+        case .auto: self = .auto
+        case .text: self = .text
+        case .json: self = .json
+        case .journal: self = .journal
         }
     }
 }

@@ -1,0 +1,58 @@
+import Foundation
+import Glibc
+
+/// Why a stats socket gave no answer.
+struct StatsFailure: Error, CustomStringConvertible {
+    var description: String
+}
+
+/// One GET over a Unix socket: all that `status` and the demonstration need of HTTP.
+enum StatsClient {
+    /// Bytes of an answer that are read at most.
+    private static let answerSize = 16 * 1024 * 1024
+
+    static func get(_ path: String, socket: String) async throws -> Data {
+        try await Task.detached { try fetch(path, socket) }.value
+    }
+
+    private static func fetch(_ path: String, _ socketPath: String) throws -> Data {
+        let descriptor = try connect(socketPath)
+        defer { close(descriptor) }
+        let request = "GET \(path) HTTP/1.1\r\nhost: sluice\r\nconnection: close\r\n\r\n"
+        _ = request.withCString { write(descriptor, $0, strlen($0)) }
+        var answer = Data()
+        var buffer = [UInt8](repeating: 0, count: 64 * 1024)
+        while answer.count < answerSize {
+            let count = read(descriptor, &buffer, buffer.count)
+            if count < 0, errno == EINTR { continue }
+            guard count > 0 else { break }
+            answer.append(contentsOf: buffer[..<count])
+        }
+        guard let end = answer.range(of: Data("\r\n\r\n".utf8)), answer.starts(with: Data("HTTP/1.1 200".utf8)) else {
+            throw StatsFailure(description: "not the answer of an agent")
+        }
+        return answer[end.upperBound...]
+    }
+
+    private static func connect(_ path: String) throws -> Int32 {
+        var address = sockaddr_un()
+        address.sun_family = sa_family_t(AF_UNIX)
+        guard path.utf8.count < MemoryLayout.size(ofValue: address.sun_path) else {
+            throw StatsFailure(description: "the path is too long for a socket")
+        }
+        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.utf8) }
+        let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
+        guard descriptor >= 0 else { throw StatsFailure(description: String(cString: strerror(errno))) }
+        let result = withUnsafePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                Glibc.connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
+            }
+        }
+        guard result == 0 else {
+            let reason = String(cString: strerror(errno))
+            close(descriptor)
+            throw StatsFailure(description: reason)
+        }
+        return descriptor
+    }
+}

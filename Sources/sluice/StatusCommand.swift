@@ -1,0 +1,83 @@
+import ArgumentParser
+import Foundation
+import SluiceAgent
+import SluiceClient
+
+/// `sluice status`
+struct StatusCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "status",
+        abstract: "Show what the running agent is doing: pools, queues, connections.",
+        discussion: "Reads /status from stats.sock, beside agent.sock. Exit code 4 when no agent answers.")
+
+    @Option(help: ArgumentHelp("The stats socket.", valueName: "path"))
+    var socket: String?
+
+    @Flag(help: "As JSON, as the agent sends it.")
+    var json = false
+
+    func run() async throws {
+        let body = try await fetch()
+        if json {
+            Terminal.show(String(decoding: body, as: UTF8.self))
+        } else {
+            Terminal.show(Self.render(try JSONDecoder().decode(StatusReport.self, from: body)))
+        }
+    }
+
+    private func fetch() async throws -> Data {
+        var failures: [String] = []
+        for place in socket.map({ [$0] }) ?? besideAgent {
+            do {
+                return try await StatsClient.get("/status", socket: place)
+            } catch {
+                failures.append("\(place) (\(error))")
+            }
+        }
+        Terminal.complain(
+            "no agent answered at \(failures.joined(separator: ", ")). "
+                + "Start one with `sluice agent`, or name its stats socket with --socket.")
+        throw ExitCode(4)
+    }
+
+    private var besideAgent: [String] {
+        SocketPlaces().paths.map { path in
+            URL(fileURLWithPath: path).deletingLastPathComponent().appendingPathComponent("stats.sock").path
+        }
+    }
+
+    static func render(_ report: StatusReport) -> String {
+        var lines = [
+            "sluice \(report.version), \(report.state) for \(report.uptimeS) s, pid \(report.pid)",
+            "\(report.inFlight) in flight, \(report.queued) queued, "
+                + "\(report.connections.count + report.connectionsOmitted) connections", "",
+            row(["POOL", "IN FLIGHT", "QUEUED", "RPM", "TPM", "FROZEN"], poolWidths),
+        ]
+        lines += report.pools.map { pool in
+            row(
+                [
+                    pool.name, "\(pool.inFlight)/\(pool.maxInFlight)", "\(pool.queued)",
+                    pool.requestsPerMinute.map(String.init) ?? "-", pool.tokensPerMinute.map(String.init) ?? "-",
+                    pool.frozenMS.map { "\($0) ms" } ?? "-",
+                ], poolWidths)
+        }
+        lines += ["", row(["CALLER", "USER", "PID", "UNIT", "IN FLIGHT"], callerWidths)]
+        lines += report.connections.map { caller in
+            row(
+                [
+                    caller.client ?? "-", caller.user ?? caller.uid.map(String.init) ?? "-",
+                    caller.pid.map(String.init) ?? "-", caller.unit ?? caller.userUnit ?? "-", "\(caller.inFlight)",
+                ], callerWidths)
+        }
+        return lines.joined(separator: "\n") + "\n"
+    }
+
+    private static let poolWidths = [36, 10, 8, 10, 12, 8]
+    private static let callerWidths = [24, 14, 8, 36, 9]
+
+    private static func row(_ cells: [String], _ widths: [Int]) -> String {
+        zip(cells, widths).map { cell, width in
+            cell.count >= width ? cell : cell + String(repeating: " ", count: width - cell.count)
+        }.joined(separator: " ")
+    }
+}
