@@ -48,7 +48,8 @@ package struct SocketFile: Sendable {
         return try bind(path, options: options, group: group)
     }
 
-    /// Removes the path, unless another socket is there by now. Does not close the descriptor.
+    /// Removes the path, unless another socket is there by now. To be called before the descriptor is closed: while it
+    /// is open, no other file can have its inode number.
     package func removePath() {
         var status = stat()
         guard lstat(path, &status) == 0, status.st_dev == device, status.st_ino == inode else { return }
