@@ -16,6 +16,7 @@ final class EngineLoop {
     private var commands: [EngineCommand] = []
     private var events: [UpstreamEvent] = []
     private var dirty: [Transfer] = []
+    private var throttled: [Transfer] = []
     private var endedInTurn = 0
     private var stats = UpstreamStats()
     private var hostConnections = 0
@@ -64,15 +65,21 @@ final class EngineLoop {
 
     // MARK: Turns
 
-    /// Runs until stopped.
+    /// Runs until stopped. Commands come before sockets, so that a pause holds before another byte is read.
     func run() {
-        repeat {
+        var ready = 0
+        while true {
             takeCommands()
+            continueThrottled()
+            dispatch(ready)
             fireCurlTimer()
             collectFinished()
             expireDeadlines()
             report()
-        } while !isStopping && sleepAndDispatch()
+            if isStopping { break }
+            ready = poller.wait(timeoutMS: inbox.maySleep() && throttled.isEmpty ? sleepMS() : 0)
+            nowUS = MonotonicClock.nowUS()
+        }
         tearDown()
     }
 
@@ -85,16 +92,19 @@ final class EngineLoop {
         inbox.settle(ended: 0, stats: stats)
     }
 
-    private func sleepAndDispatch() -> Bool {
-        let timeoutMS = inbox.maySleep() ? sleepMS() : 0
-        let count = poller.wait(timeoutMS: timeoutMS)
-        nowUS = MonotonicClock.nowUS()
+    private func continueThrottled() {
+        guard !throttled.isEmpty else { return }
+        let waiting = throttled
+        throttled.removeAll(keepingCapacity: true)
+        for transfer in waiting where !transfer.isPaused { readOn(transfer) }
+    }
+
+    private func dispatch(_ count: Int) {
         for index in 0..<count {
             guard let (socket, mask) = poller.ready(index) else { continue }
             var running: Int32 = 0
             curl_multi_socket_action(multi, socket, mask, &running)
         }
-        return true
     }
 
     /// Until the next timer, rounded up; for ever without one.
@@ -203,9 +213,13 @@ final class EngineLoop {
         transfer.lastByteMS = nowMS
         transfer.releaseHeld()
         hasten(transfer)
+        readOn(transfer)
+    }
+
+    /// libcurl hands out what it kept from within this call.
+    private func readOn(_ transfer: Transfer) {
         guard transfer.isStoppedInCurl else { return }
         transfer.isStoppedInCurl = false
-        // libcurl hands out what it kept from within this call.
         curl_easy_pause(transfer.easy, CURLPAUSE_CONT)
     }
 
@@ -267,6 +281,11 @@ final class EngineLoop {
         dirty.append(transfer)
     }
 
+    /// The transfer has had its share of this turn and reads on in the next one, unless it is paused by then.
+    func throttle(_ transfer: Transfer) {
+        throttled.append(transfer)
+    }
+
     /// Looks at the transfer's timeouts sooner when its next deadline has come closer.
     func hasten(_ transfer: Transfer) {
         let next = transfer.nextDeadlineMS
@@ -278,13 +297,6 @@ final class EngineLoop {
         let descriptor = socket(address.family, kind, address.protocol)
         guard descriptor >= 0 else { return CURL_SOCKET_BAD }
         stats.connectionsOpened += 1
-        poller.opened(descriptor)
         return descriptor
-    }
-
-    func closeSocket(_ descriptor: Int32) -> Int32 {
-        stats.connectionsClosed += 1
-        poller.closed(descriptor)
-        return close(descriptor)
     }
 }

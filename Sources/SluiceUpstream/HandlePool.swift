@@ -42,7 +42,8 @@ final class HandlePool {
 
     /// An empty value must be written with a semicolon, else libcurl takes the line as "send no such header".
     private static func line(_ header: UpstreamHeaderLine) -> String {
-        header.value.utf8.allSatisfy { $0 == 0x20 || $0 == 0x09 } ? "\(header.name);" : "\(header.name): \(header.value)"
+        let isBlank = header.value.utf8.allSatisfy { $0 == 0x20 || $0 == 0x09 }
+        return isBlank ? "\(header.name);" : "\(header.name): \(header.value)"
     }
 
     private static func list(_ lines: [String]) -> UnsafeMutablePointer<curl_slist>? {

@@ -63,16 +63,10 @@ enum HandleSettings {
         sluice_easy_set_pointer(easy, CURLOPT_HEADERDATA, context)
         sluice_easy_set_pointer(easy, CURLOPT_PREREQDATA, context)
         sluice_easy_set_pointer(easy, CURLOPT_ERRORBUFFER, transfer.errorText)
-        // Sockets outlive handles, so theirs is the loop.
         sluice_easy_set_pointer(easy, CURLOPT_OPENSOCKETDATA, loop)
-        sluice_easy_set_pointer(easy, CURLOPT_CLOSESOCKETDATA, loop)
         sluice_easy_set_open_callback(easy) { loop, _, address in
             guard let loop, let address else { return CURL_SOCKET_BAD }
-            return HandleSettings.withLoop(loop) { $0.openSocket(address.pointee) }
-        }
-        sluice_easy_set_close_callback(easy) { loop, socket in
-            guard let loop else { return 1 }
-            return HandleSettings.withLoop(loop) { $0.closeSocket(socket) }
+            return Unmanaged<EngineLoop>.fromOpaque(loop)._withUnsafeGuaranteedRef { $0.openSocket(address.pointee) }
         }
         sluice_easy_set_prereq_callback(easy) { context, _, _, _, _ in
             guard let context else { return CURL_PREREQFUNC_ABORT }
@@ -100,11 +94,5 @@ enum HandleSettings {
         _ context: UnsafeMutableRawPointer, _ body: (Transfer) -> Result
     ) -> Result {
         Unmanaged<Transfer>.fromOpaque(context)._withUnsafeGuaranteedRef(body)
-    }
-
-    private static func withLoop<Result>(
-        _ context: UnsafeMutableRawPointer, _ body: (EngineLoop) -> Result
-    ) -> Result {
-        Unmanaged<EngineLoop>.fromOpaque(context)._withUnsafeGuaranteedRef(body)
     }
 }

@@ -6,8 +6,8 @@ enum HeaderNames {
         for candidate in byLength[min(name.count, byLength.count - 1)] where matches(name, candidate.bytes) {
             return candidate.name
         }
-        guard name.count > rateLimitPrefix.count, matches(UnsafeBufferPointer(rebasing: name.prefix(12)), rateLimitPrefix)
-        else { return nil }
+        let prefix = UnsafeBufferPointer(rebasing: name.prefix(rateLimitPrefix.count))
+        guard name.count > rateLimitPrefix.count, matches(prefix, rateLimitPrefix) else { return nil }
         return String(decoding: name, as: UTF8.self).lowercased()
     }
 
@@ -26,8 +26,9 @@ enum HeaderNames {
     private static let byLength: [[Known]] = {
         let names = [
             "content-type", "openai-processing-ms", "openai-version", "retry-after", "retry-after-ms", "x-request-id",
-            "x-should-retry", "x-ratelimit-limit-requests", "x-ratelimit-limit-tokens", "x-ratelimit-remaining-requests",
-            "x-ratelimit-remaining-tokens", "x-ratelimit-reset-requests", "x-ratelimit-reset-tokens",
+            "x-should-retry", "x-ratelimit-limit-requests", "x-ratelimit-limit-tokens",
+            "x-ratelimit-remaining-requests", "x-ratelimit-remaining-tokens", "x-ratelimit-reset-requests",
+            "x-ratelimit-reset-tokens",
         ]
         let longest = names.map(\.utf8.count).max() ?? 0
         var table = [[Known]](repeating: [], count: longest + 2)

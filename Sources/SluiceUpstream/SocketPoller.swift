@@ -3,25 +3,18 @@ internal import Glibc
 
 /// epoll over libcurl's sockets and the wake-up descriptor.
 ///
-/// libcurl drops its interest in a socket at the end of each transfer and takes it up again with the next one. For the
-/// sockets that we open and close ourselves the kernel's registration stays in place in between, which saves two
-/// system calls per exchange; it is corrected when an event arrives that nobody wants. Other descriptors (the resolver's
-/// pair) come and go behind our back and are registered exactly as told.
+/// Registrations follow libcurl's word to the letter, two system calls per exchange. Keeping them between exchanges would
+/// save those, but libcurl closes sockets that never came to stand without a word, and a number used again would then
+/// pass for registered.
 final class SocketPoller {
-    private struct Entry {
-        var wanted: UInt32 = 0
-        var registered: UInt32 = 0
-        var isOurs = false
-    }
-
     private static let capacity = 512
     private let poller: Int32
     private let wakeup: Int32
     private let events: UnsafeMutablePointer<epoll_event>
-    // Indexed by descriptor, so bounded by the process's descriptor limit.
-    private var entries: [Entry] = []
+    // What libcurl wants of each descriptor, by number, so bounded by the process's descriptor limit.
+    private var interests: [UInt32] = []
 
-    /// Takes over neither descriptor's ownership but its own; `wakeup` is an eventfd.
+    /// `wakeup` is an eventfd that stays its owner's.
     init(wakeup: Int32) throws(UpstreamEngineError) {
         self.wakeup = wakeup
         poller = sluice_epoll_create()
@@ -34,26 +27,22 @@ final class SocketPoller {
         events.deallocate()
     }
 
-    /// A socket of ours came to life.
-    func opened(_ socket: Int32) {
-        grow(to: socket)
-        entries[Int(socket)] = Entry(isOurs: true)
-    }
-
-    /// A socket of ours is about to be closed; the kernel forgets its registration by itself.
-    func closed(_ socket: Int32) {
-        grow(to: socket)
-        entries[Int(socket)] = Entry()
-    }
-
     /// What libcurl wants to know of a socket (`CURL_POLL_…`).
     func want(_ socket: Int32, _ what: Int32) {
-        grow(to: socket)
         let index = Int(socket)
+        if index >= interests.count {
+            interests.append(contentsOf: repeatElement(0, count: index + 1 - interests.count))
+        }
         let interest = Self.interest(what)
-        entries[index].wanted = interest
-        if interest == 0, entries[index].isOurs { return }
-        register(socket, interest)
+        let isNew = interests[index] == 0
+        interests[index] = interest
+        if interest == 0 {
+            _ = sluice_epoll_delete(poller, socket)
+        } else if isNew, sluice_epoll_add(poller, socket, interest) == 0 {
+            return
+        } else if sluice_epoll_modify(poller, socket, interest) != 0 {
+            _ = sluice_epoll_add(poller, socket, interest)
+        }
     }
 
     /// Waits (-1: for ever) and returns how many events are ready.
@@ -64,29 +53,8 @@ final class SocketPoller {
     /// The `index`-th ready socket and libcurl's mask for it; `nil` when there is nothing to tell libcurl.
     func ready(_ index: Int) -> (socket: Int32, mask: Int32)? {
         let socket = sluice_event_descriptor(events + index)
-        let occurred = events[index].events
-        guard socket != wakeup, Int(socket) < entries.count else { return nil }
-        guard entries[Int(socket)].wanted != 0 else {
-            register(socket, 0)
-            return nil
-        }
-        return (socket, Self.mask(occurred))
-    }
-
-    private func register(_ socket: Int32, _ interest: UInt32) {
-        let current = entries[Int(socket)].registered
-        guard current != interest else { return }
-        if interest == 0 {
-            _ = sluice_epoll_delete(poller, socket)
-        } else if current == 0 || sluice_epoll_modify(poller, socket, interest) != 0 {
-            if sluice_epoll_add(poller, socket, interest) != 0 { _ = sluice_epoll_modify(poller, socket, interest) }
-        }
-        entries[Int(socket)].registered = interest
-    }
-
-    private func grow(to socket: Int32) {
-        let missing = Int(socket) + 1 - entries.count
-        if missing > 0 { entries.append(contentsOf: repeatElement(Entry(), count: missing)) }
+        guard socket != wakeup, Int(socket) < interests.count, interests[Int(socket)] != 0 else { return nil }
+        return (socket, Self.mask(events[index].events))
     }
 
     private static let readable = UInt32(sluice_event_readable)

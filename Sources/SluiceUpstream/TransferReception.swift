@@ -15,6 +15,7 @@ extension Transfer {
     /// A piece of the body.
     func receiveBody(_ piece: UnsafeBufferPointer<UInt8>) -> Int {
         if handsOnData, isPaused { return holdBack(piece) }
+        if handsOnData, bytes.count >= Self.turnShare, !reader.isHTTP2 { return throttle() }
         noteArrival()
         if handsOnData {
             if bytes.isEmpty { loop.markDirty(self) }
@@ -24,6 +25,16 @@ extension Transfer {
         bodyBytes += piece.count
         bytes.append(contentsOf: piece)
         return piece.count
+    }
+
+    /// Bytes of one HTTP/1.1 stream in one turn. libcurl itself goes on for up to 100 buffers while more is there, which
+    /// would starve the others and let 1.6 MB pass after a pause.
+    private static let turnShare = 64 << 10
+
+    private func throttle() -> Int {
+        isStoppedInCurl = true
+        loop.throttle(self)
+        return Int(CURL_WRITEFUNC_PAUSE)
     }
 
     private func beginBody() -> Bool {

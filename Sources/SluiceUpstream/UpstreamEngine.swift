@@ -42,8 +42,9 @@ package final class UpstreamEngine: Sendable {
         inbox.send(.cancel(token))
     }
 
-    /// Stops reading a streamed answer, this one only. What was read already still comes, at most one libcurl buffer
-    /// (16 KiB) per socket event; an end can come too. The idle timeout rests. No effect on a buffered answer.
+    /// Stops reading a streamed answer, this one only. What was read before the engine's next turn still comes (from
+    /// HTTP/1.1 at most 80 KiB), and so does an end. The idle timeout rests. No effect on a buffered answer. Over HTTP/2 up
+    /// to ``UpstreamLimits/heldBytesPerStream`` are read and held back first.
     @discardableResult
     package func pause(_ token: UInt64) -> Bool {
         inbox.send(.pause(token))

@@ -36,10 +36,8 @@ package struct UpstreamStats: Sendable, Equatable {
     package internal(set) var liveTransfers = 0
     /// Prepared handles that wait for work.
     package internal(set) var idleHandles = 0
-    /// Sockets opened since the start.
+    /// Sockets opened since the start, attempts that failed included.
     package internal(set) var connectionsOpened: UInt64 = 0
-    /// Sockets closed since the start; opened minus closed are open now.
-    package internal(set) var connectionsClosed: UInt64 = 0
     /// Exchanges ended since the start.
     package internal(set) var ended: UInt64 = 0
     /// Of those, how many went over a connection that stood already.

@@ -8,6 +8,7 @@ struct Outcome: Sendable {
     var ends: [UpstreamEnd] = []
 
     var data: [UInt8] { Array(pieces.joined()) }
+    var dataCount: Int { pieces.reduce(0) { $0 + $1.count } }
     var end: UpstreamEnd? { ends.first }
     var failure: UpstreamFailure? { ends.first?.failure }
     var body: String { String(decoding: ends.first?.body ?? [], as: UTF8.self) }

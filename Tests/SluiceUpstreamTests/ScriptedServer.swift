@@ -8,10 +8,16 @@ final class ScriptedServer: Sendable {
     let port: Int
     let unixPath: String?
     private let listener: Int32
-    private let accepted = Mutex(0)
+    private struct State {
+        var accepted = 0
+        var open = 0
+        var waiters: [CheckedContinuation<Void, Never>] = []
+    }
+
+    private let state = Mutex(State())
 
     /// Connections accepted so far.
-    var connections: Int { accepted.withLock { $0 } }
+    var connections: Int { state.withLock { $0.accepted } }
     var baseURL: String { "http://127.0.0.1:\(port)/v1" }
 
     init(unixPath: String? = nil, script: @escaping @Sendable (Connection) -> Void) throws {
@@ -25,8 +31,12 @@ final class ScriptedServer: Sendable {
             while true {
                 let peer = accept(descriptor, nil, nil)
                 guard peer >= 0 else { return }
-                self?.accepted.withLock { $0 += 1 }
-                Thread.detachNewThread { script(Connection(peer)) }
+                guard let server = self else { return _ = close(peer) }
+                server.noteOpened()
+                Thread.detachNewThread {
+                    script(Connection(peer))
+                    server.noteClosed()
+                }
             }
         }
     }
@@ -34,6 +44,33 @@ final class ScriptedServer: Sendable {
     deinit {
         shutdown(listener, Int32(SHUT_RDWR))
         close(listener)
+    }
+
+    /// Returns when no script is at work any more.
+    func allClosed() async {
+        await withCheckedContinuation { continuation in
+            let isQuiet = state.withLock { state in
+                if state.open > 0 { state.waiters.append(continuation) }
+                return state.open == 0
+            }
+            if isQuiet { continuation.resume() }
+        }
+    }
+
+    private func noteOpened() {
+        state.withLock { state in
+            state.accepted += 1
+            state.open += 1
+        }
+    }
+
+    private func noteClosed() {
+        let waiters = state.withLock { state in
+            state.open -= 1
+            defer { if state.open == 0 { state.waiters = [] } }
+            return state.open == 0 ? state.waiters : []
+        }
+        for waiter in waiters { waiter.resume() }
     }
 
     /// A loopback port on which nobody listens.

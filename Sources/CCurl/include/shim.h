@@ -10,7 +10,6 @@
 
 typedef size_t (*sluice_curl_bytes_callback)(char *bytes, size_t size, size_t count, void *context);
 typedef curl_socket_t (*sluice_curl_open_callback)(void *context, curlsocktype purpose, struct curl_sockaddr *address);
-typedef int (*sluice_curl_close_callback)(void *context, curl_socket_t socket);
 typedef int (*sluice_curl_prereq_callback)(void *context, char *remoteIP, char *localIP, int remotePort, int localPort);
 typedef int (*sluice_curl_socket_callback)(CURL *easy, curl_socket_t socket, int what, void *context, void *socketContext);
 typedef int (*sluice_curl_timer_callback)(CURLM *multi, long timeoutMS, void *context);
@@ -41,10 +40,6 @@ static inline CURLcode sluice_easy_set_bytes_callback(CURL *easy, CURLoption opt
 
 static inline CURLcode sluice_easy_set_open_callback(CURL *easy, sluice_curl_open_callback value) {
     return curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, value);
-}
-
-static inline CURLcode sluice_easy_set_close_callback(CURL *easy, sluice_curl_close_callback value) {
-    return curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, value);
 }
 
 static inline CURLcode sluice_easy_set_prereq_callback(CURL *easy, sluice_curl_prereq_callback value) {
