@@ -19,8 +19,9 @@ struct ChatReply {
             ]
         }
         return [
-            "id": .string("chatcmpl-" + context.idDigits), "object": "chat.completion", "created": .int(context.created),
-            "model": .string(context.model), "choices": .array(choices), "usage": usage.chatObject,
+            "id": .string("chatcmpl-" + context.idDigits), "object": "chat.completion",
+            "created": .int(context.created), "model": .string(context.model), "choices": .array(choices),
+            "usage": usage.chatObject,
             "service_tier": "default", "system_fingerprint": "fp_standin",
         ]
     }

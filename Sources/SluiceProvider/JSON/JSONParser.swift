@@ -219,7 +219,9 @@ extension JSONParser {
         guard position + 4 <= bytes.count else { throw failure("an unterminated string") }
         var unit: UInt32 = 0
         for byte in bytes[position..<position + 4] {
-            guard let digit = Character(Unicode.Scalar(byte)).hexDigitValue else { throw failure("not four hex digits") }
+            guard let digit = Character(Unicode.Scalar(byte)).hexDigitValue else {
+                throw failure("not four hex digits")
+            }
             unit = unit << 4 | UInt32(digit)
         }
         position += 4

@@ -119,7 +119,7 @@ extension ExchangeHandler {
                 context.flush()
                 return schedule(deadlineNS, context)
             case .waitForever: return context.flush()
-            case .finished(let isKeptAlive): return finish(isKeptAlive: isKeptAlive, context)
+            case .finish(let isKeptAlive): return finish(isKeptAlive: isKeptAlive, context)
             case .drop(let isReset): return drop(isReset: isReset, context)
             }
         }
@@ -132,23 +132,34 @@ extension ExchangeHandler {
         }
     }
 
+    /// Ends the response. The call is over when its last byte is written: a client that leaves before is one that left.
     private func finish(isKeptAlive: Bool, _ context: ChannelHandlerContext) {
-        if let player { ended(player, clientLeft: false) }
-        player = nil
-        context.flush()
-        guard isKeptAlive else { return context.close(promise: nil) }
-        startNext(context)
+        let isWritten = context.eventLoop.makePromise(of: Void.self)
+        isWritten.futureResult.assumeIsolated().whenSuccess {
+            if let player = self.player { self.ended(player, clientLeft: false) }
+            self.player = nil
+            if isKeptAlive { self.startNext(context) } else { context.close(promise: nil) }
+        }
+        context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: isWritten)
     }
 
+    /// Drops the connection when everything before is written.
     private func drop(isReset: Bool, _ context: ChannelHandlerContext) {
-        if let player { ended(player, clientLeft: false) }
-        player = nil
-        context.flush()
-        if isReset, let options = context.channel as? any SocketOptionProvider {
-            options.setSoLinger(linger(l_onoff: 1, l_linger: 0)).assumeIsolated().whenComplete { _ in
-                context.close(promise: nil)
-            }
-        } else {
+        let isWritten = context.eventLoop.makePromise(of: Void.self)
+        isWritten.futureResult.assumeIsolated().whenSuccess {
+            if let player = self.player { self.ended(player, clientLeft: false) }
+            self.player = nil
+            self.close(isReset: isReset, context)
+        }
+        guard player?.hasSent == true else { return isWritten.succeed() }
+        context.writeAndFlush(wrapOutboundOut(.body(.byteBuffer(ByteBuffer()))), promise: isWritten)
+    }
+
+    private func close(isReset: Bool, _ context: ChannelHandlerContext) {
+        guard isReset, let options = context.channel as? any SocketOptionProvider else {
+            return context.close(promise: nil)
+        }
+        options.setSoLinger(linger(l_onoff: 1, l_linger: 0)).assumeIsolated().whenComplete { _ in
             context.close(promise: nil)
         }
     }

@@ -10,7 +10,8 @@ struct Player {
         case waitForRoom
         case waitUntil(UInt64)
         case waitForever
-        case finished(isKeptAlive: Bool)
+        /// The end of the response, and of the connection if it is not kept alive.
+        case finish(isKeptAlive: Bool)
         case drop(isReset: Bool)
     }
 
@@ -54,22 +55,11 @@ struct Player {
             return .write(.head(head(status, headers, length)))
         case .bytes(let bytes): return .write(.body(.byteBuffer(ByteBuffer(bytes: bytes))))
         case .filler(let count): return filler(count)
-        case .end:
-            index -= 1
-            return end()
+        case .end: return .finish(isKeptAlive: isKeptAlive)
         case .close: return .drop(isReset: false)
         case .reset: return .drop(isReset: true)
         case .hang: return .waitForever
         }
-    }
-
-    private var hasEnded = false
-
-    /// Writes the end of the response, then says that it is finished.
-    private mutating func end() -> Action {
-        guard !hasEnded else { return .finished(isKeptAlive: isKeptAlive) }
-        hasEnded = true
-        return .write(.end(nil))
     }
 
     private mutating func filler(_ count: Int) -> Action {

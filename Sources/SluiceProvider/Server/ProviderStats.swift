@@ -70,14 +70,17 @@ package struct ProviderStats: Sendable, Equatable {
             "stand_in": true, "requests": .int(requests), "calls": .array(rows.map(Self.json)),
             "duplicates": ["bodies": .int(duplicateBodies), "idempotency_keys": .int(duplicateIdempotencyKeys)],
             "declared_retries": .int(declaredRetries), "rate_limited": .int(rateLimited),
-            "faults": .object(
-                JSONObject(members: faults.sorted { $0.key < $1.key }.map { .init(name: $0.key, value: .int($0.value)) })),
+            "faults": .object(JSONObject(members: faultMembers)),
             "clients_left": ["total": .int(clientsLeft), "latest": .array(departures.map(Self.json))],
             "in_flight": ["now": .int(inFlight), "peak": .int(peakInFlight)],
             "streams": ["now": .int(streamsActive), "peak": .int(peakStreams)],
             "connections": ["now": .int(connections), "accepted": .int(connectionsAccepted)],
             "body_bytes": .int(bodyBytes),
         ]
+    }
+
+    private var faultMembers: [JSONObject.Member] {
+        faults.sorted { $0.key < $1.key }.map { .init(name: $0.key, value: .int($0.value)) }
     }
 
     private static func json(_ row: Row) -> JSONValue {

@@ -75,7 +75,7 @@ final class StandIn: Sendable {
 
     private func answer(_ route: Route, _ call: inout Call) throws(APIError) -> Plan {
         try authenticate(&call)
-        call.directive = try call.request.faultHeader.map { text throws(APIError) in try Directive(text) } ?? call.directive
+        if let text = call.request.faultHeader { call.directive = try Directive(text) }
         switch route {
         case .models, .model: return try answerModels(route, &call)
         default: return try answerPost(route, &call)
