@@ -110,7 +110,8 @@ package struct KeyLoader: Sendable {
         throw Problem(
             key: key, source: source,
             message:
-                "holds a blank, a line break or another character that no key has, at byte \(bad - bytes.startIndex + 1)",
+                "holds a blank, a line break or another character that no key has,"
+                + " at byte \(bad - bytes.startIndex + 1)",
             suggestion: "put the key alone on one line")
     }
 }

@@ -2,9 +2,10 @@
 /// likes: anchors and aliases (the "billion laughs" expansion), tags, directives, block scalars, `?` keys, quoted
 /// strings over several lines, escapes beyond `\"`, `\\` and `\/`, deep nesting, control characters.
 ///
-/// Each refused token is reported with its place and *masked* (see ``mask(_:)``), so that the text still parses and every other problem of the file is found in the same run. The walk is sound in the direction that
-/// matters: libyaml never sees an anchor or alias indicator where it would read one. Where the two could disagree
-/// (a quote that starts a continuation line) the text is refused.
+/// Each refused token is reported with its place and *masked* (see ``mask(_:)``), so that the text still parses and
+/// every other problem of the file is found in the same run. The walk is sound in the direction that matters: libyaml
+/// never sees an anchor or alias indicator where it would read one. Where the two could disagree (a quote that starts a
+/// continuation line) the text is refused.
 struct LexicalGuard {
     /// What stands for the first character of something that was already reported: characters for private use, which
     /// a file may not contain, so the two cannot be confused. Each mask is another one, lest two masked keys be equal.

@@ -51,13 +51,6 @@ extension LimitSettings: ConfigurationSection {
         .value(
             "pools", \.pools, .count(1...4096), .live, "Pools, with those made for models that no pool names"),
     ]
-
-    func check(_ place: SectionPlace) {
-        guard connectionsPerUID > connections, place.has("connections_per_uid") else { return }
-        place.report(
-            "connections_per_uid",
-            Fault("\(connectionsPerUID) is more than limits.connections, which is \(connections)"))
-    }
 }
 
 /// Section `limits.default_deadline`: how long a call that names no deadline may take, queueing and every attempt

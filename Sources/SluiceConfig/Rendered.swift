@@ -19,8 +19,7 @@ indirect enum Rendered: Equatable, Sendable {
         case .bare(let text): text
         case .text(let text): JSONText.quote(text)
         case .list(let items): "[\(items.map(\.summary).joined(separator: ", "))]"
-        case .fields(let fields):
-            "{\(fields.filter { $0.value != .absent }.map { "\($0.name): \($0.value.summary)" }.joined(separator: ", "))}"
+        case .fields(let fields): "{\(fields.compactMap(\.summary).joined(separator: ", "))}"
         }
     }
 }
@@ -34,4 +33,9 @@ struct RenderedField: Equatable, Sendable {
     let value: Rendered
     /// The settings of one item, for a list of sections that has none yet.
     var itemFields: [RenderedField] = []
+
+    /// `name: value`; nil when it is not set.
+    fileprivate var summary: String? {
+        value == .absent ? nil : "\(name): \(value.summary)"
+    }
 }

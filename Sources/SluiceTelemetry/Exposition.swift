@@ -1,5 +1,5 @@
-/// Writes Prometheus' text format 0.0.4: `# HELP`, `# TYPE`, then one line per sample. A family without a series is left
-/// out.
+/// Writes Prometheus' text format 0.0.4: `# HELP`, `# TYPE`, then one line per sample. A family without a series is
+/// left out.
 struct Exposition {
     private(set) var bytes: [UInt8] = []
 

@@ -46,16 +46,15 @@ struct DiffTests {
               - {name: x, models: [m1], upstream: b}
 
             """
+        let rest =
+            ", http: auto, max_connections: 256, timeouts: {connect: 5s, first_byte: 2m, idle: 1m, total: 10m},"
+            + " max_response_size: 64MiB, keys: []"
         #expect(
             try changes(text) == [
-                "upstreams[\"new\"]: (none) -> {name: \"new\", base_url: \"https://n/v1\", http: auto, max_connections: 256,"
-                    + " timeouts: {connect: 5s, first_byte: 2m, idle: 1m, total: 10m}, max_response_size: 64MiB, keys: []}"
-                    + " (live)",
+                "upstreams[\"new\"]: (none) -> {name: \"new\", base_url: \"https://n/v1\"\(rest)} (live)",
                 "upstreams[\"b\"].base_url: \"https://b/v1\" -> \"https://b/v2\" (live)",
                 "upstreams[\"b\"].headers: (none) -> {X-A: \"1\"} (live)",
-                "upstreams[\"a\"]: {name: \"a\", base_url: \"https://a/v1\", http: auto, max_connections: 256,"
-                    + " timeouts: {connect: 5s, first_byte: 2m, idle: 1m, total: 10m}, max_response_size: 64MiB, keys: []}"
-                    + " -> (none) (live)",
+                "upstreams[\"a\"]: {name: \"a\", base_url: \"https://a/v1\"\(rest)} -> (none) (live)",
                 "pools[\"y\"].models: [\"m2\"] -> [\"m2\", \"m3\"] (live)",
                 "pools: x, y -> y, x (live)",
             ])
