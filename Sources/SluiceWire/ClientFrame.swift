@@ -147,8 +147,6 @@ extension Envelope.Field {
     }
 
     static func named(_ key: Range<Int>, hasEscape: Bool, in bytes: RawSpan) -> Self? {
-        if !hasEscape { return allCases.first { bytes.matches(key, $0.name) } }
-        let text = JSONText.string(key, hasEscape: true, in: bytes)
-        return allCases.first { $0.name.description == text }
+        allCases.first { JSONText.equals(key, hasEscape: hasEscape, $0.name, in: bytes) }
     }
 }

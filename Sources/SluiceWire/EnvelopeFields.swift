@@ -27,7 +27,8 @@ extension Envelope {
             throw Self.invalid("proto", "must be an integer, not \(proto.kind.label)")
         }
         return HelloFrame(
-            proto: version, client: try optionalText(self[.client], "client", max: WireLimits.clientNameSize, in: bytes),
+            proto: version,
+            client: try optionalText(self[.client], "client", max: WireLimits.clientNameSize, in: bytes),
             features: try featureList(in: bytes))
     }
 
@@ -54,6 +55,11 @@ extension Envelope {
         let id = try requiredID(in: bytes)
         if let given = self[.body], given.kind != .object {
             throw Self.invalid("body", "must be an object, not \(given.kind.label)")
+        }
+        if let body, body.isTruncated {
+            throw WireError(
+                .callerInvalidField, "body has more than \(JSONObjectSlice.maxMembers) members", limit: "body_members",
+                field: "body")
         }
         let path = try requiredText(self[.path], "path", max: WireLimits.pathSize, in: bytes)
         try Self.check(path: path)
@@ -90,7 +96,9 @@ extension Envelope {
         let implied: CallMethod = body == nil ? .get : .post
         guard let method = self[.method] else { return implied }
         let text = try requiredText(method, "method", max: 16, in: bytes)
-        guard let named = CallMethod(rawValue: text) else { throw Self.invalid("method", "must be \"POST\" or \"GET\"") }
+        guard let named = CallMethod(rawValue: text) else {
+            throw Self.invalid("method", "must be \"POST\" or \"GET\"")
+        }
         if named == .post, body == nil { throw Self.invalid("body", "is missing; a POST carries a JSON object") }
         if named == .get, body != nil { throw Self.invalid("body", "must be absent; a GET carries none") }
         return named

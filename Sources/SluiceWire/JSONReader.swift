@@ -113,7 +113,8 @@ package struct JSONReader: Sendable {
         return try key(in: bytes)
     }
 
-    /// All members of the object that starts at the next non-space byte.
+    /// The members of the object that starts at the next non-space byte: all are validated,
+    /// ``JSONObjectSlice/maxMembers`` and one more are kept.
     package mutating func members(
         in bytes: RawSpan, into members: inout [JSONMember]
     ) throws(JSONFault) -> JSONValue {
@@ -123,6 +124,7 @@ package struct JSONReader: Sendable {
         var first = true
         while let key = try nextKey(in: bytes, first: &first) {
             let value = try value(in: bytes)
+            if members.count > JSONObjectSlice.maxMembers { continue }
             members.append(
                 JSONMember(
                     keyStart: key.range.lowerBound, keyEnd: key.range.upperBound, keyHasEscape: key.hasEscape,

@@ -7,8 +7,8 @@ struct ClientFrameTests {
     func call() throws {
         let body = #"{"model":"gpt-4o-mini", "x":1e400,"model":"é\u0041","n":12345678901234567890}"#
         let text =
-            #"{"op":"call","id":"a\u0062","path":"/v1/chat/completions","tenant":"acme","feature":"f","# +
-            #""lane":"batch","deadline_ms":4000,"progress":false,"later":[1,{}],"body":"# + body + "}"
+            #"{"op":"call","id":"a\u0062","path":"/v1/chat/completions","tenant":"acme","feature":"f","#
+            + #""lane":"batch","deadline_ms":4000,"progress":false,"later":[1,{}],"body":"# + body + "}"
         let bytes = Array(text.utf8)
         guard case .call(let call) = try ClientFrame.parse(bytes) else {
             Issue.record("not a call")
@@ -24,27 +24,29 @@ struct ClientFrameTests {
         #expect(Array(bytes[range]) == Array(body.utf8))
     }
 
-    @Test("names the field that is wrong", arguments: [
-        (#"{"id":"1"}"#, "op"), (#"{"op":7,"id":"1"}"#, "op"), (#"{"op":"call","path":"/v1/x"}"#, "id"),
-        (#"{"op":"call","id":"","path":"/v1/x"}"#, "id"), (#"{"op":"call","id":"1"}"#, "path"),
-        (#"{"op":"call","id":"1","path":"/v2/x"}"#, "path"), (#"{"op":"call","id":"1","path":"/v1/../x"}"#, "path"),
-        (#"{"op":"call","id":"1","path":"/v1/x?y"}"#, "path"),
-        (#"{"op":"call","id":"1","path":"/v1/x","lane":"fast"}"#, "lane"),
-        (#"{"op":"call","id":"1","path":"/v1/x","deadline_ms":0}"#, "deadline_ms"),
-        (#"{"op":"call","id":"1","path":"/v1/x","deadline_ms":1.5}"#, "deadline_ms"),
-        (#"{"op":"call","id":"1","path":"/v1/x","deadline_ms":86400001}"#, "deadline_ms"),
-        (#"{"op":"call","id":"1","path":"/v1/x","progress":1}"#, "progress"),
-        (#"{"op":"call","id":"1","path":"/v1/x","body":[]}"#, "body"),
-        (#"{"op":"call","id":"1","path":"/v1/x","method":"POST"}"#, "body"),
-        (#"{"op":"call","id":"1","path":"/v1/x","method":"PUT"}"#, "method"),
-        (#"{"op":"call","id":"1","path":"/v1/x","tenant":"\ud800"}"#, "tenant"),
-        (#"{"op":"call","id":"1","path":"/v1/x","tenant":""}"#, "tenant"),
-        (#"{"op":"call","id":"1","path":"/v1/x","id":"2"}"#, "id"),
-        (#"{"op":"grant","id":"1"}"#, "bytes"), (#"{"op":"grant","id":"1","bytes":16777217}"#, "bytes"),
-        (#"{"op":"hello"}"#, "proto"), (#"{"op":"hello","proto":"1"}"#, "proto"),
-        (#"{"op":"hello","proto":1,"features":[1]}"#, "features[0]"),
-        (#"{"op":"hello","proto":1,"features":{}}"#, "features"),
-    ])
+    @Test(
+        "names the field that is wrong",
+        arguments: [
+            (#"{"id":"1"}"#, "op"), (#"{"op":7,"id":"1"}"#, "op"), (#"{"op":"call","path":"/v1/x"}"#, "id"),
+            (#"{"op":"call","id":"","path":"/v1/x"}"#, "id"), (#"{"op":"call","id":"1"}"#, "path"),
+            (#"{"op":"call","id":"1","path":"/v2/x"}"#, "path"), (#"{"op":"call","id":"1","path":"/v1/../x"}"#, "path"),
+            (#"{"op":"call","id":"1","path":"/v1/x?y"}"#, "path"),
+            (#"{"op":"call","id":"1","path":"/v1/x","lane":"fast"}"#, "lane"),
+            (#"{"op":"call","id":"1","path":"/v1/x","deadline_ms":0}"#, "deadline_ms"),
+            (#"{"op":"call","id":"1","path":"/v1/x","deadline_ms":1.5}"#, "deadline_ms"),
+            (#"{"op":"call","id":"1","path":"/v1/x","deadline_ms":86400001}"#, "deadline_ms"),
+            (#"{"op":"call","id":"1","path":"/v1/x","progress":1}"#, "progress"),
+            (#"{"op":"call","id":"1","path":"/v1/x","body":[]}"#, "body"),
+            (#"{"op":"call","id":"1","path":"/v1/x","method":"POST"}"#, "body"),
+            (#"{"op":"call","id":"1","path":"/v1/x","method":"PUT"}"#, "method"),
+            (#"{"op":"call","id":"1","path":"/v1/x","tenant":"\ud800"}"#, "tenant"),
+            (#"{"op":"call","id":"1","path":"/v1/x","tenant":""}"#, "tenant"),
+            (#"{"op":"call","id":"1","path":"/v1/x","id":"2"}"#, "id"),
+            (#"{"op":"grant","id":"1"}"#, "bytes"), (#"{"op":"grant","id":"1","bytes":16777217}"#, "bytes"),
+            (#"{"op":"hello"}"#, "proto"), (#"{"op":"hello","proto":"1"}"#, "proto"),
+            (#"{"op":"hello","proto":1,"features":[1]}"#, "features[0]"),
+            (#"{"op":"hello","proto":1,"features":{}}"#, "features"),
+        ])
     func fields(_ text: String, _ field: String) {
         let rejection = reject(text)
         #expect(rejection?.error.code == .callerInvalidField)

@@ -26,11 +26,13 @@ struct JSONReaderTests {
         #expect(fault(Array(text.utf8))?.kind == .syntax)
     }
 
-    @Test("tells bad UTF-8 from bad grammar", arguments: [
-        [0x22, 0xC0, 0x80, 0x22], [0x22, 0xED, 0xA0, 0x80, 0x22], [0x22, 0xF4, 0x90, 0x80, 0x80, 0x22],
-        [0x22, 0xE2, 0x82, 0x22], [0x22, 0x80, 0x22], [0x22, 0xFF, 0x22], [0x22, 0xF0, 0x8F, 0xBF, 0xBF, 0x22],
-        [0x22, 0xE2, 0x82],
-    ] as [[UInt8]])
+    @Test(
+        "tells bad UTF-8 from bad grammar",
+        arguments: [
+            [0x22, 0xC0, 0x80, 0x22], [0x22, 0xED, 0xA0, 0x80, 0x22], [0x22, 0xF4, 0x90, 0x80, 0x80, 0x22],
+            [0x22, 0xE2, 0x82, 0x22], [0x22, 0x80, 0x22], [0x22, 0xFF, 0x22], [0x22, 0xF0, 0x8F, 0xBF, 0xBF, 0x22],
+            [0x22, 0xE2, 0x82],
+        ] as [[UInt8]])
     func utf8(_ bytes: [UInt8]) {
         #expect(fault(bytes)?.kind == .utf8)
     }
@@ -78,10 +80,12 @@ struct JSONReaderTests {
         #expect(slice.members.count == 4)
     }
 
-    @Test("decodes escapes and refuses half a surrogate pair", arguments: [
-        (#""\ud834\udd1e""#, "𝄞"), (#""\u00e9\/\b\f\n\r\t\\\"""#, "é/\u{8}\u{c}\n\r\t\\\""), (#""\ud834""#, nil),
-        (#""\udd1e""#, nil), (#""\ud834x""#, nil), (#""\ud834\u0041""#, nil),
-    ] as [(String, String?)])
+    @Test(
+        "decodes escapes and refuses half a surrogate pair",
+        arguments: [
+            (#""\ud834\udd1e""#, "𝄞"), (#""\u00e9\/\b\f\n\r\t\\\"""#, "é/\u{8}\u{c}\n\r\t\\\""), (#""\ud834""#, nil),
+            (#""\udd1e""#, nil), (#""\ud834x""#, nil), (#""\ud834\u0041""#, nil),
+        ] as [(String, String?)])
     func escapes(_ text: String, _ expected: String?) throws {
         let bytes = Array(text.utf8)
         let value = try JSONReader.check(bytes)
