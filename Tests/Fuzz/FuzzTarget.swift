@@ -23,9 +23,15 @@ func require(_ holds: Bool, _ promise: @autoclosure () -> String) throws(Violati
 
 /// The targets by the names of the command line.
 enum FuzzTargets {
-    static let all: [(name: String, target: any FuzzTarget)] = [
-        ("frames", FramesTarget()), ("json", JSONTarget()), ("sse", SSETarget()),
-    ]
+    static var all: [(name: String, target: any FuzzTarget)] {
+        var all: [(String, any FuzzTarget)] = [
+            ("frames", FramesTarget()), ("json", JSONTarget()), ("sse", SSETarget()),
+        ]
+        #if canImport(SluiceConfig)
+            all.append(("config", ConfigTarget()))
+        #endif
+        return all
+    }
 
     static func named(_ name: String) -> (any FuzzTarget)? { all.first { $0.name == name }?.target }
 }

@@ -63,12 +63,12 @@ struct SSETarget: FuzzTarget {
 
     /// The standard's own algorithm on whole lines. The last line counts only when it is ended.
     private static func reference(_ input: [UInt8]) -> [[UInt8]] {
-        var lines: [[UInt8]] = [[]]
-        for (index, byte) in input.enumerated() {
-            if byte == 0x0A, index > 0, input[index - 1] == 0x0D { continue }
-            if byte == 0x0A || byte == 0x0D { lines.append([]) } else { lines[lines.count - 1].append(byte) }
+        var lines: [[UInt8]] = []
+        var start = 0
+        for (index, byte) in input.enumerated() where byte == 0x0A || byte == 0x0D {
+            if byte == 0x0D || index == 0 || input[index - 1] != 0x0D { lines.append(Array(input[start..<index])) }
+            start = index + 1
         }
-        lines.removeLast()
         if let first = lines.first, first.starts(with: [0xEF, 0xBB, 0xBF]) { lines[0].removeFirst(3) }
         var events: [[UInt8]] = []
         var data: [[UInt8]] = []
