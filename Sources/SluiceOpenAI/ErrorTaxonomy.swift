@@ -20,17 +20,17 @@ package struct ProviderVerdict: Sendable, Equatable {
     /// Judges an answer outside 2xx, by `error.code` before the status.
     package static func judge(status: Int, body: [UInt8]) -> ProviderVerdict {
         let error = ProviderError.read(body)
-        let reason = error.code ?? error.type
-        return ProviderVerdict(code: .internal, remedy: .none, reason: reason).filled(status, error)
+        let (code, remedy) = byCode(error) ?? byStatus(status)
+        return ProviderVerdict(code: code, remedy: remedy, reason: error.code ?? error.type)
     }
 
-    private func filled(_ status: Int, _ error: ProviderError) -> ProviderVerdict {
-        let (code, remedy) = Self.byCode(error) ?? Self.byStatus(status)
-        return ProviderVerdict(code: code, remedy: remedy, reason: reason)
+    /// What code or type tell on their own; a code nobody knows leaves it to the type.
+    fileprivate static func byCode(_ error: ProviderError) -> (ErrorCode, Remedy)? {
+        byName(error.code) ?? byName(error.type)
     }
 
-    private static func byCode(_ error: ProviderError) -> (ErrorCode, Remedy)? {
-        switch error.code ?? error.type {
+    private static func byName(_ name: String?) -> (ErrorCode, Remedy)? {
+        switch name {
         case "insufficient_quota", "billing_hard_limit_reached", "billing_not_active", "spend_limit_exceeded":
             (.providerQuotaExhausted, .none)
         case "rate_limit_exceeded", "tokens", "requests": (.providerRateLimited, .waitForQuota)
@@ -59,8 +59,11 @@ package struct ProviderVerdict: Sendable, Equatable {
 package struct ProviderError: Sendable, Equatable {
     package var type: String?
     package var code: String?
-    /// The object itself, where the body had one.
+    /// The object itself, where the body had one of at most ``objectSize`` bytes.
     package var object: [UInt8]?
+
+    /// The largest error object that is kept, in bytes: it is spliced into a frame, whose size is bounded.
+    package static let objectSize = 64 * 1024
 
     /// Reads a body that may be anything; what is not there is nil.
     package static func read(_ body: [UInt8]) -> ProviderError {
@@ -70,13 +73,15 @@ package struct ProviderError: Sendable, Equatable {
         else { return ProviderError() }
         return ProviderError(
             type: label(members.value("type", in: bytes), in: bytes),
-            code: label(members.value("code", in: bytes), in: bytes), object: bytes.copy(value.range))
+            code: label(members.value("code", in: bytes), in: bytes),
+            object: value.range.count <= objectSize ? bytes.copy(value.range) : nil)
     }
 
     /// The object to show to the caller. An authentication error quotes part of the key in its message, so of that
-    /// only type and code are shown.
+    /// only type and code are shown, whatever its status; so it is with an object that was too large to keep.
     package func shown(status: Int) -> [UInt8]? {
-        guard status == 401 || status == 403 else { return object }
+        let quotesKey = status == 401 || status == 403 || ProviderVerdict.byCode(self)?.0 == .providerAuthFailed
+        if !quotesKey, let object { return object }
         guard type != nil || code != nil else { return nil }
         let fields = [("type", type), ("code", code)].compactMap { key, value in value.map { "\"\(key)\":\"\($0)\"" } }
         return Array("{\(fields.joined(separator: ","))}".utf8)

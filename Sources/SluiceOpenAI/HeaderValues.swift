@@ -13,7 +13,7 @@ package enum HeaderTime {
             let digits = rest.prefix { $0.isASCII && ($0.isNumber || $0 == ".") }
             guard let number = Double(digits), number >= 0 else { return nil }
             rest = rest.dropFirst(digits.count)
-            let unit = rest.prefix { $0.isASCII && $0.isLetter }
+            let unit = rest.prefix { $0.isLetter }
             guard let scale = scale(unit) else { return nil }
             if unit.isEmpty, digits.count != text.count { return nil }
             rest = rest.dropFirst(unit.count)
@@ -24,15 +24,23 @@ package enum HeaderTime {
 
     /// `retry-after-ms`: a number of milliseconds.
     package static func milliseconds(_ text: String) -> Int? {
-        guard let number = Double(text), number >= 0 else { return nil }
-        return capped(number)
+        decimal(text).flatMap(capped)
     }
 
     /// `retry-after`: seconds, or an HTTP date which is compared with `wallNowMS` (Unix time).
     package static func retryAfter(_ text: String, wallNowMS: Int) -> Int? {
-        if let seconds = Double(text) { return seconds >= 0 ? capped(seconds * 1000) : nil }
+        if let seconds = decimal(text) { return capped(min(seconds, Double(capMS)) * 1000) }
         guard let date = HTTPDate.unixSeconds(text) else { return nil }
         return min(max(0, date * 1000 - wallNowMS), capMS)
+    }
+
+    /// A number of zero or more; neither the hexadecimal nor the named numbers that `Double` reads besides.
+    private static func decimal(_ text: String) -> Double? {
+        let allowed = text.utf8.allSatisfy { byte in
+            (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) || ".+-eE".utf8.contains(byte)
+        }
+        guard allowed, let number = Double(text), number >= 0, number.isFinite else { return nil }
+        return number
     }
 
     private static func scale(_ unit: Substring) -> Double? {
@@ -42,14 +50,17 @@ package enum HeaderTime {
         case "m": 60_000
         case "h": 3_600_000
         case "d": 86_400_000
-        case "us", "µs": 0.001
+        // Micro sign or Greek mu: Go, whose durations these are, writes the former.
+        case "us", "\u{B5}s", "\u{3BC}s": 0.001
         default: nil
         }
     }
 
     private static func capped(_ milliseconds: Double) -> Int? {
         guard milliseconds.isFinite else { return nil }
-        return Int(min(milliseconds, Double(capMS)).rounded(.up))
+        let bounded = min(milliseconds, Double(capMS))
+        let whole = Int(bounded)
+        return Double(whole) < bounded ? whole + 1 : whole
     }
 }
 
@@ -57,14 +68,24 @@ package enum HeaderTime {
 enum HTTPDate {
     static func unixSeconds(_ text: String) -> Int? {
         let parts = text.split(separator: " ")
-        guard parts.count == 6, parts[5] == "GMT", let day = Int(parts[1]), (1...31).contains(day),
-            let month = months.firstIndex(of: String(parts[2])), let year = Int(parts[3]),
-            (1970...9999).contains(year)
+        guard parts.count == 6, parts[5] == "GMT", let day = number(parts[1], 1...31, digits: 2),
+            let month = months.firstIndex(of: String(parts[2])), let year = number(parts[3], 1970...9999, digits: 4)
         else { return nil }
-        let clock = parts[4].split(separator: ":").compactMap { Int($0) }
-        guard clock.count == 3, (0...23).contains(clock[0]), (0...59).contains(clock[1]), (0...60).contains(clock[2])
+        let clock = parts[4].split(separator: ":", omittingEmptySubsequences: false)
+        guard clock.count == 3, let hour = number(clock[0], 0...23, digits: 2),
+            let minute = number(clock[1], 0...59, digits: 2), let second = number(clock[2], 0...60, digits: 2)
         else { return nil }
-        return days(year, month + 1, day) * 86_400 + clock[0] * 3600 + clock[1] * 60 + clock[2]
+        let date = days(year, month + 1, day)
+        // A day beyond its month would be counted into the next one.
+        guard month == 11 || date < days(year, month + 2, 1) else { return nil }
+        return date * 86_400 + hour * 3600 + minute * 60 + second
+    }
+
+    private static func number(_ text: Substring, _ range: ClosedRange<Int>, digits: Int) -> Int? {
+        guard text.utf8.count == digits, text.utf8.allSatisfy({ $0 >= UInt8(ascii: "0") && $0 <= UInt8(ascii: "9") }),
+            let number = Int(text), range.contains(number)
+        else { return nil }
+        return number
     }
 
     private static let months = [

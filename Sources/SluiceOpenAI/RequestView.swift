@@ -5,7 +5,7 @@ package struct RequestView: Sendable, Equatable {
     /// Nil where the endpoint needs none and none was given.
     package var model: String?
     package var stream: Bool
-    /// The most output tokens the caller asked for, over all choices.
+    /// The most output tokens the caller asked for, over all choices: 0…``maxOutputCeiling``.
     package var maxOutputTokens: Int?
     /// Whether the caller itself wants the extra usage chunk of a stream.
     package var wantsUsageChunk: Bool
@@ -19,6 +19,8 @@ package struct RequestView: Sendable, Equatable {
 
     /// Model names longer than this are refused: they become pool names and metric labels.
     package static let modelSize = 256
+    /// The most output tokens a request is taken to ask for: no model writes more, and sums stay far from overflow.
+    package static let maxOutputCeiling = 1_000_000_000
 
     /// - Throws: ``WireError`` `caller_invalid_field` naming the field under `body`.
     package static func read(
@@ -55,12 +57,20 @@ package struct RequestView: Sendable, Equatable {
     /// The field's name differs by endpoint; a provider judges its value, so what is not a whole number is passed on.
     private static func maxOutput(_ body: JSONObjectSlice, in bytes: RawSpan) -> Int? {
         let value =
-            body.value("max_completion_tokens", in: bytes) ?? body.value("max_tokens", in: bytes)
-            ?? body.value("max_output_tokens", in: bytes)
+            given("max_completion_tokens", body, in: bytes) ?? given("max_tokens", body, in: bytes)
+            ?? given("max_output_tokens", body, in: bytes)
         guard let value, let tokens = JSONText.integer(value, in: bytes), tokens >= 0 else { return nil }
-        let choices = body.value("n", in: bytes).flatMap { JSONText.integer($0, in: bytes) } ?? 1
-        let (total, overflow) = tokens.multipliedReportingOverflow(by: max(1, choices))
-        return overflow ? Int.max : total
+        // Completions are generated `best_of` times and shown `n` times.
+        let choices = ["n", "best_of"].compactMap { (key: StaticString) in
+            body.value(key, in: bytes).flatMap { JSONText.integer($0, in: bytes) }
+        }
+        let (total, overflow) = tokens.multipliedReportingOverflow(by: max(1, choices.max() ?? 1))
+        return overflow ? maxOutputCeiling : min(total, maxOutputCeiling)
+    }
+
+    /// The value of `key` where it is not null: null means the same as leaving it out.
+    private static func given(_ key: StaticString, _ body: JSONObjectSlice, in bytes: RawSpan) -> JSONValue? {
+        body.value(key, in: bytes).flatMap { $0.kind == .null ? nil : $0 }
     }
 
     private static func invalid(_ field: String, _ complaint: String) -> WireError {

@@ -13,8 +13,14 @@ package struct SSEOverflow: Error, Sendable, Equatable {
 /// inside its data (`type`), so names are not kept. One departure: an event whose last line is whole is delivered
 /// at the end of the stream even without the blank line, as several compatible servers omit it.
 package struct SSEParser: Sendable {
-    /// The largest event in bytes; also bounds an unfinished line.
+    /// The largest `data` of one event, in bytes.
     package let maxEventSize: Int
+    /// The longest line of any kind, in bytes: whether a stream passes must not depend on where it was cut.
+    private var maxLineSize: Int { maxEventSize + Self.lineOverhead }
+    /// More than a byte-order mark, `data` and `: ` take.
+    private static let lineOverhead = 16
+    /// Buffers that grew beyond this are given back after use, in bytes: there is one pair per stream.
+    private static let keptCapacity = 64 * 1024
 
     private var line: [UInt8] = []
     private var data: [UInt8] = []
@@ -37,7 +43,7 @@ package struct SSEParser: Sendable {
             guard bytes[end] == UInt8(ascii: "\r") else { continue }
             if start == bytes.count { skipLineFeed = true } else if bytes[start] == UInt8(ascii: "\n") { start += 1 }
         }
-        guard line.count + bytes.count - start <= maxEventSize else { throw SSEOverflow(limit: maxEventSize) }
+        try checkLine(adding: bytes.count - start)
         line.append(contentsOf: bytes[start...])
     }
 
@@ -61,14 +67,22 @@ package struct SSEParser: Sendable {
     private mutating func finishLine(
         _ bytes: [UInt8], _ range: Range<Int>, _ emit: (RawSpan) -> Void
     ) throws(SSEOverflow) {
+        try checkLine(adding: range.count)
         if line.isEmpty {
             try take(bytes.span.bytes.extracting(range), emit)
-        } else {
-            line.append(contentsOf: bytes[range])
-            let whole = line
-            line.removeAll(keepingCapacity: true)
-            try take(whole.span.bytes, emit)
+            return
         }
+        line.append(contentsOf: bytes[range])
+        // Moved out and back rather than copied: a copy would cost an allocation per line.
+        var whole: [UInt8] = []
+        swap(&whole, &line)
+        try take(whole.span.bytes, emit)
+        whole.removeAll(keepingCapacity: whole.capacity <= Self.keptCapacity)
+        swap(&whole, &line)
+    }
+
+    private func checkLine(adding count: Int) throws(SSEOverflow) {
+        guard line.count + count <= maxLineSize else { throw SSEOverflow(limit: maxEventSize) }
     }
 
     private mutating func take(_ text: RawSpan, _ emit: (RawSpan) -> Void) throws(SSEOverflow) {
@@ -82,7 +96,8 @@ package struct SSEParser: Sendable {
             return
         }
         guard let value = Self.dataValue(text, from: start) else { return }
-        guard data.count + value.count < maxEventSize else { throw SSEOverflow(limit: maxEventSize) }
+        let joined = data.count + (hasData ? 1 : 0) + value.count
+        guard joined <= maxEventSize else { throw SSEOverflow(limit: maxEventSize) }
         if hasData { data.append(UInt8(ascii: "\n")) }
         hasData = true
         text.extracting(value).withUnsafeBytes { data.append(contentsOf: $0) }
@@ -102,6 +117,6 @@ package struct SSEParser: Sendable {
         guard hasData else { return }
         hasData = false
         emit(data.span.bytes)
-        data.removeAll(keepingCapacity: data.capacity <= 64 * 1024)
+        data.removeAll(keepingCapacity: data.capacity <= Self.keptCapacity)
     }
 }

@@ -10,7 +10,7 @@ package struct StreamStep: Sendable, Equatable {
         case failed
     }
 
-    /// Whether the caller gets this object.
+    /// Whether the caller gets this object. An error object that stands alone travels in the terminal event instead.
     package var forward: Bool
     package var usage: WireUsage?
     package var model: String?
@@ -31,21 +31,28 @@ package struct StreamReader: Sendable {
         self.withholdsUsage = withholdsUsage
     }
 
-    /// Reads one data payload.
+    /// Reads one data payload. An empty one says nothing: some servers keep the connection alive with them.
     ///
     /// - Throws: ``JSONFault`` when it is neither `[DONE]` nor JSON: it must not be spliced into a frame.
     package mutating func read(_ data: RawSpan) throws(JSONFault) -> StreamStep {
-        if data.matches(0..<data.byteCount, "[DONE]") {
-            return StreamStep(forward: false, end: .complete)
-        }
         var reader = JSONReader()
         reader.skipSpace(in: data)
+        if reader.position == data.byteCount { return StreamStep(forward: false) }
+        if Self.isDone(data, from: reader.position) { return StreamStep(forward: false, end: .complete) }
         guard reader.kindAhead(in: data) == .object else {
             _ = try JSONReader.validate(data)
             return StreamStep(forward: true)
         }
         let object = try JSONObjectSlice.read(data)
         return endpoint == .responses ? typedEvent(object, in: data) : chatChunk(object, in: data)
+    }
+
+    private static func isDone(_ data: RawSpan, from start: Int) -> Bool {
+        let end = start + 6
+        guard end <= data.byteCount, data.matches(start..<end, "[DONE]") else { return false }
+        var reader = JSONReader(at: end)
+        reader.skipSpace(in: data)
+        return reader.position == data.byteCount
     }
 
     private mutating func chatChunk(_ object: JSONObjectSlice, in data: RawSpan) -> StreamStep {
@@ -55,13 +62,21 @@ package struct StreamReader: Sendable {
             modelKnown = step.model != nil
         }
         if let error = object.value("error", in: data), error.kind == .object {
-            return StreamStep(forward: false, end: .failed, error: data.copy(error.range))
+            return StreamStep(
+                forward: false, model: step.model, end: .failed, error: data.copy(error.range))
         }
+        if Self.hasError(object, in: data) { step.end = .failed }
         if let usage = object.value("usage", in: data), usage.kind == .object {
             step.usage = WireUsage.read(usage, in: data)
-            step.forward = !(withholdsUsage && Self.hasNoChoices(object, in: data))
+            step.forward = step.end == .failed || !(withholdsUsage && Self.hasNoChoices(object, in: data))
         }
         return step
+    }
+
+    /// OpenAI sends an object; some compatible servers send a text.
+    private static func hasError(_ object: JSONObjectSlice, in data: RawSpan) -> Bool {
+        let kind = object.value("error", in: data)?.kind
+        return kind == .object || kind == .string
     }
 
     private static func hasNoChoices(_ object: JSONObjectSlice, in data: RawSpan) -> Bool {
@@ -74,14 +89,15 @@ package struct StreamReader: Sendable {
     private mutating func typedEvent(_ object: JSONObjectSlice, in data: RawSpan) -> StreamStep {
         var step = StreamStep(forward: true)
         guard let type = object.value("type", in: data), type.kind == .string else {
-            if object.value("error", in: data)?.kind == .object { step.end = .failed }
+            if Self.hasError(object, in: data) { step.end = .failed }
             return step
         }
         let name = (type.start + 1)..<(type.end - 1)
-        if data.matches(name, "error") || data.matches(name, "response.failed") { step.end = .failed }
-        if data.matches(name, "response.completed") || data.matches(name, "response.incomplete") {
-            step.end = .complete
+        func named(_ text: StaticString) -> Bool {
+            JSONText.equals(name, hasEscape: type.hasEscape, text, in: data)
         }
+        if named("error") || named("response.failed") { step.end = .failed }
+        if named("response.completed") || named("response.incomplete") { step.end = .complete }
         guard step.end != nil, let response = object.value("response", in: data),
             let members = JSONObjectSlice.read(response, in: data)
         else { return step }

@@ -39,24 +39,35 @@ extension WireUsage {
     static func read(_ value: JSONValue, in bytes: RawSpan) -> WireUsage? {
         guard let usage = JSONObjectSlice.read(value, in: bytes) else { return nil }
         guard let input = usage.count("prompt_tokens", "input_tokens", in: bytes) else { return nil }
+        // Embeddings have no output; an output that cannot be read makes the whole unknown, not free.
+        let hasOutput = usage.given("completion_tokens", "output_tokens", in: bytes) != nil
+        let counted = usage.count("completion_tokens", "output_tokens", in: bytes)
+        guard let output = counted ?? (hasOutput ? nil : 0) else { return nil }
         let inputDetails = usage.nested("prompt_tokens_details", "input_tokens_details", in: bytes)
         let outputDetails = usage.nested("completion_tokens_details", "output_tokens_details", in: bytes)
         return WireUsage(
-            inputTokens: input, outputTokens: usage.count("completion_tokens", "output_tokens", in: bytes) ?? 0,
-            cachedTokens: inputDetails?.count("cached_tokens", "cached_tokens", in: bytes),
-            reasoningTokens: outputDetails?.count("reasoning_tokens", "reasoning_tokens", in: bytes))
+            inputTokens: input, outputTokens: output,
+            // A part beyond the whole would make the price of the rest negative.
+            cachedTokens: inputDetails?.count("cached_tokens", in: bytes).map { min($0, input) },
+            reasoningTokens: outputDetails?.count("reasoning_tokens", in: bytes).map { min($0, output) })
     }
 }
 
 extension JSONObjectSlice {
-    fileprivate func count(_ key: StaticString, _ other: StaticString, in bytes: RawSpan) -> Int? {
-        guard let value = value(key, in: bytes) ?? value(other, in: bytes) else { return nil }
+    /// The first of the values that is there and not null.
+    fileprivate func given(_ key: StaticString, _ other: StaticString?, in bytes: RawSpan) -> JSONValue? {
+        if let value = value(key, in: bytes), value.kind != .null { return value }
+        return other.flatMap { given($0, nil, in: bytes) }
+    }
+
+    fileprivate func count(_ key: StaticString, _ other: StaticString? = nil, in bytes: RawSpan) -> Int? {
+        guard let value = given(key, other, in: bytes) else { return nil }
         // A provider's count is untrusted: one that is negative or absurd would wreck the buckets it settles.
         guard let count = JSONText.integer(value, in: bytes), (0...1_000_000_000).contains(count) else { return nil }
         return count
     }
 
     fileprivate func nested(_ key: StaticString, _ other: StaticString, in bytes: RawSpan) -> JSONObjectSlice? {
-        (value(key, in: bytes) ?? value(other, in: bytes)).flatMap { JSONObjectSlice.read($0, in: bytes) }
+        given(key, other, in: bytes).flatMap { JSONObjectSlice.read($0, in: bytes) }
     }
 }

@@ -64,22 +64,33 @@ enum HexDigit {
 /// Well-formed UTF-8 by the Unicode Standard, table 3-7: no overlong forms, no surrogates, nothing above U+10FFFF.
 package enum UTF8Check {
     /// The length (2…4) of the well-formed multi-byte sequence at `offset`, or 0.
+    @inline(__always)
     static func sequenceLength(in bytes: RawSpan, at offset: Int) -> Int {
-        let (length, secondRange): (Int, ClosedRange<UInt8>)
-        switch bytes.byte(offset) {
-        case 0xC2...0xDF: (length, secondRange) = (2, 0x80...0xBF)
-        case 0xE0: (length, secondRange) = (3, 0xA0...0xBF)
-        case 0xE1...0xEC, 0xEE...0xEF: (length, secondRange) = (3, 0x80...0xBF)
-        case 0xED: (length, secondRange) = (3, 0x80...0x9F)
-        case 0xF0: (length, secondRange) = (4, 0x90...0xBF)
-        case 0xF1...0xF3: (length, secondRange) = (4, 0x80...0xBF)
-        case 0xF4: (length, secondRange) = (4, 0x80...0x8F)
+        let lead = bytes.byte(offset)
+        let left = bytes.byteCount - offset
+        switch lead {
+        case 0xC2...0xDF:
+            return left >= 2 && isContinuation(bytes.byte(offset + 1)) ? 2 : 0
+        case 0xE0...0xEF:
+            guard left >= 3, isContinuation(bytes.byte(offset + 2)) else { return 0 }
+            let second = bytes.byte(offset + 1)
+            if lead == 0xE0, second < 0xA0 { return 0 }
+            if lead == 0xED, second > 0x9F { return 0 }
+            return isContinuation(second) ? 3 : 0
+        case 0xF0...0xF4:
+            guard left >= 4, isContinuation(bytes.byte(offset + 2)), isContinuation(bytes.byte(offset + 3)) else {
+                return 0
+            }
+            let second = bytes.byte(offset + 1)
+            if lead == 0xF0, second < 0x90 { return 0 }
+            if lead == 0xF4, second > 0x8F { return 0 }
+            return isContinuation(second) ? 4 : 0
         default: return 0
         }
-        guard offset + length <= bytes.byteCount, secondRange.contains(bytes.byte(offset + 1)) else { return 0 }
-        for index in (offset + 2)..<max(offset + length, offset + 2) where bytes.byte(index) & 0xC0 != 0x80 { return 0 }
-        return length
     }
+
+    @inline(__always)
+    private static func isContinuation(_ byte: UInt8) -> Bool { byte & 0xC0 == 0x80 }
 
     /// Whether all of `bytes` is well-formed UTF-8.
     package static func isValid(_ bytes: RawSpan) -> Bool {

@@ -155,8 +155,21 @@ extension Envelope.Field {
     }
 
     static func named(_ key: Range<Int>, hasEscape: Bool, in bytes: RawSpan) -> Self? {
-        if !hasEscape { return allCases.first { bytes.matches(key, $0.name) } }
-        let text = JSONText.string(key, hasEscape: true, in: bytes)
-        return allCases.first { $0.name.description == text }
+        if hasEscape { return allCases.first { JSONText.equals(key, hasEscape: true, $0.name, in: bytes) } }
+        switch key.count {
+        case 2: return match(.op, key, bytes) ?? match(.id, key, bytes)
+        case 4: return match(.path, key, bytes) ?? match(.body, key, bytes) ?? match(.lane, key, bytes)
+        case 5: return match(.bytes, key, bytes) ?? match(.proto, key, bytes)
+        case 6: return match(.tenant, key, bytes) ?? match(.method, key, bytes) ?? match(.client, key, bytes)
+        case 7: return match(.feature, key, bytes)
+        case 8: return match(.progress, key, bytes) ?? match(.features, key, bytes)
+        case 11: return match(.deadlineMS, key, bytes)
+        default: return nil
+        }
+    }
+
+    @inline(__always)
+    private static func match(_ field: Self, _ key: Range<Int>, _ bytes: RawSpan) -> Self? {
+        bytes.matches(key, field.name) ? field : nil
     }
 }

@@ -61,6 +61,11 @@ extension Envelope {
         if let given = self[.body], given.kind != .object {
             throw Self.invalid("body", "must be an object, not \(given.kind.label)")
         }
+        if let body, body.isTruncated {
+            throw WireError(
+                .callerInvalidField, "body has more than \(JSONObjectSlice.maxMembers) members", limit: "body_members",
+                field: "body")
+        }
         let path = try requiredText(self[.path], "path", max: WireLimits.pathSize, in: bytes)
         try Self.check(path: path)
         return CallFrame(

@@ -14,7 +14,9 @@ package struct FrameWriter: Sendable {
     /// Starts a frame whose first member is known: `{"id":…,"event":"…"`, or only the event.
     package mutating func begin(_ event: StaticString, id: String? = nil, reserve: Int = 256) {
         frameStart = bytes.count
-        bytes.reserveCapacity(max(frameStart + reserve, bytes.capacity))
+        let needed = frameStart + reserve
+        // Reserving exactly what one frame needs would copy the whole batch for every frame.
+        if needed > bytes.capacity { bytes.reserveCapacity(max(needed, 2 * bytes.capacity)) }
         raw("\0\0\0\0{")
         if let id {
             raw("\"id\":")

@@ -113,7 +113,8 @@ package struct JSONReader: Sendable {
         return try key(in: bytes)
     }
 
-    /// All members of the object that starts at the next non-space byte.
+    /// The members of the object that starts at the next non-space byte: all are validated,
+    /// ``JSONObjectSlice/maxMembers`` and one more are kept.
     package mutating func members(
         in bytes: RawSpan, into members: inout [JSONMember]
     ) throws(JSONFault) -> JSONValue {
@@ -123,6 +124,7 @@ package struct JSONReader: Sendable {
         var first = true
         while let key = try nextKey(in: bytes, first: &first) {
             let value = try value(in: bytes)
+            if members.count > JSONObjectSlice.maxMembers { continue }
             members.append(
                 JSONMember(
                     keyStart: key.range.lowerBound, keyEnd: key.range.upperBound, keyHasEscape: key.hasEscape,
@@ -162,7 +164,14 @@ package struct JSONReader: Sendable {
     }
 
     /// Moves to the next byte that is not white space.
+    @inline(__always)
     package mutating func skipSpace(in bytes: RawSpan) {
+        // Compact texts have none: that is one comparison.
+        if position < bytes.byteCount, bytes.byte(position) > 0x20 { return }
+        skipRun(in: bytes)
+    }
+
+    private mutating func skipRun(in bytes: RawSpan) {
         while position < bytes.byteCount {
             switch bytes.byte(position) {
             case 0x20, 0x0A, 0x0D, 0x09: position += 1
@@ -230,6 +239,7 @@ extension JSONReader {
         return (range, hasEscape)
     }
 
+    @inline(__always)
     private mutating func push(isObject: Bool) throws(JSONFault) {
         guard depth < Self.maxDepth else { throw fault(.depth) }
         let bit: UInt64 = 1 << UInt64(depth & 63)
@@ -281,9 +291,10 @@ extension JSONReader {
     }
 
     private mutating func digits(in bytes: RawSpan) throws(JSONFault) {
-        let start = position
-        while let byte = peek(bytes), byte >= UInt8(ascii: "0"), byte <= UInt8(ascii: "9") { position += 1 }
-        if position == start { throw fault(.syntax) }
+        var at = position
+        while at < bytes.byteCount, bytes.byte(at) &- UInt8(ascii: "0") < 10 { at += 1 }
+        if at == position { throw fault(.syntax) }
+        position = at
     }
 
     /// Passes over a string, both quotes included; answers whether it holds an escape.
@@ -301,12 +312,24 @@ extension JSONReader {
                 hasEscape = true
                 try escape(in: bytes)
             case 0x80...:
-                let length = UTF8Check.sequenceLength(in: bytes, at: position)
-                guard length > 0 else { throw fault(.utf8) }
-                position += length
+                try multiByte(in: bytes)
             default: throw fault(.syntax)
             }
         }
+    }
+
+    /// A run of characters beyond ASCII: most scripts come in runs, and the way over plain text costs more than one.
+    private mutating func multiByte(in bytes: RawSpan) throws(JSONFault) {
+        var at = position
+        repeat {
+            let length = UTF8Check.sequenceLength(in: bytes, at: at)
+            if length == 0 {
+                position = at
+                throw fault(.utf8)
+            }
+            at += length
+        } while at < bytes.byteCount && bytes.byte(at) >= 0x80
+        position = at
     }
 
     private mutating func escape(in bytes: RawSpan) throws(JSONFault) {
@@ -326,11 +349,13 @@ extension JSONReader {
         }
     }
 
+    @inline(__always)
     private mutating func expect(_ expected: UInt8, in bytes: RawSpan) throws(JSONFault) {
         guard peek(bytes) == expected else { throw fault(.syntax) }
         position += 1
     }
 
+    @inline(__always)
     private func peek(_ bytes: RawSpan) -> UInt8? {
         position < bytes.byteCount ? bytes.byte(position) : nil
     }

@@ -26,6 +26,40 @@ package enum JSONText {
         return String(decoding: text, as: UTF8.self)
     }
 
+    /// Whether the text between the quotes at `range` is `text`, which must be ASCII; decodes without allocating, so
+    /// that hostile keys cost no more than plain ones.
+    package static func equals(_ range: Range<Int>, hasEscape: Bool, _ text: StaticString, in bytes: RawSpan) -> Bool {
+        if !hasEscape { return bytes.matches(range, text) }
+        var offset = range.lowerBound
+        for index in 0..<text.utf8CodeUnitCount {
+            guard offset < range.upperBound, plainByte(in: bytes, at: &offset) == text.utf8Start[index] else {
+                return false
+            }
+        }
+        return offset == range.upperBound
+    }
+
+    /// The byte that the character at `offset` stands for; nil when an escape stands for more than one byte.
+    private static func plainByte(in bytes: RawSpan, at offset: inout Int) -> UInt8? {
+        let byte = bytes.byte(offset)
+        offset += 1
+        guard byte == UInt8(ascii: "\\") else { return byte }
+        let letter = bytes.byte(offset)
+        offset += 1
+        switch letter {
+        case UInt8(ascii: "b"): return 0x08
+        case UInt8(ascii: "f"): return 0x0C
+        case UInt8(ascii: "n"): return 0x0A
+        case UInt8(ascii: "r"): return 0x0D
+        case UInt8(ascii: "t"): return 0x09
+        case UInt8(ascii: "u"):
+            let unit = hexUnit(in: bytes, at: offset)
+            offset += 4
+            return unit < 0x80 ? UInt8(unit) : nil
+        default: return letter
+        }
+    }
+
     /// An integer value without fraction or exponent; nil when it is anything else or overflows.
     package static func integer(_ value: JSONValue, in bytes: RawSpan) -> Int? {
         guard value.kind == .number else { return nil }
@@ -84,8 +118,16 @@ package enum JSONText {
 
 /// The members of one object inside a larger text, as found by ``JSONReader/members(in:into:)``.
 package struct JSONObjectSlice: Sendable, Equatable {
+    /// Members that are kept of one object. Each takes 48 bytes while its text may take 5, so without a bound a frame
+    /// would grow tenfold in memory. No object of OpenAI's API comes near.
+    package static let maxMembers = 1024
+
     package var range: Range<Int>
+    /// The first ``maxMembers`` members, and one more when there were more.
     package var members: [JSONMember]
+
+    /// Whether the object has more members than ``maxMembers``.
+    package var isTruncated: Bool { members.count > Self.maxMembers }
 
     package init(range: Range<Int>, members: [JSONMember]) {
         self.range = range
@@ -118,8 +160,6 @@ package struct JSONObjectSlice: Sendable, Equatable {
     }
 
     package static func key(of member: JSONMember, in bytes: RawSpan, is key: StaticString) -> Bool {
-        let range = member.keyStart..<member.keyEnd
-        if !member.keyHasEscape { return bytes.matches(range, key) }
-        return JSONText.string(range, hasEscape: true, in: bytes) == key.description
+        JSONText.equals(member.keyStart..<member.keyEnd, hasEscape: member.keyHasEscape, key, in: bytes)
     }
 }

@@ -7,6 +7,9 @@ package enum WireLimits {
     package static let headerSize = 4
     /// The largest frame the format can carry: the first byte of the prefix is reserved.
     package static let frameSizeCeiling = 16 * 1024 * 1024 - 1
+    /// The largest body or chunk that is spliced into an event: what it is wrapped in takes far less than 256 KiB.
+    /// A larger answer must be refused (`provider_response_too_large`) before ``FrameWriter/end()`` meets it.
+    package static let spliceCeiling = frameSizeCeiling - 256 * 1024
     package static let frameSize = 4 * 1024 * 1024
     package static let inflightPerConnection = 256
     /// Bytes of chunk data a stream may be ahead of its consumer.
