@@ -19,8 +19,8 @@ func floor(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
     .target(name: name, dependencies: dependencies, swiftSettings: house)
 }
 
-func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [Resource] = []) -> Target {
-    .testTarget(name: name, dependencies: dependencies, resources: resources, swiftSettings: house)
+func tests(_ name: String, _ dependencies: [Target.Dependency], exclude: [String] = []) -> Target {
+    .testTarget(name: name, dependencies: dependencies, exclude: exclude, swiftSettings: house)
 }
 
 let package = Package(
@@ -66,6 +66,18 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: house),
+        // Tests: one target for each floor's part, and a fuzzer that is a tool, not a product.
+        tests("SluiceWireTests", ["SluiceWire"]),
+        tests("SluiceOpenAITests", ["SluiceOpenAI", "SluiceWire"]),
+        tests("SluiceUpstreamTests", ["SluiceUpstream"]),
+        tests("SluiceHostTests", ["SluiceHost"]),
+        tests("SluiceTelemetryTests", ["SluiceTelemetry", logging]),
+        tests("SluiceConfigTests", ["SluiceConfig"], exclude: ["broken"]),
+        tests("SluiceClientTests", ["SluiceClient", "SluiceWire", nioCore, nioPosix]),
+        tests("SluiceProviderTests", ["SluiceProvider", nioCore, nioPosix, nioHTTP1]),
+        .executableTarget(
+            name: "sluice-fuzz", dependencies: ["SluiceWire", "SluiceOpenAI", "SluiceConfig"], path: "Tests/Fuzz",
+            exclude: ["README.md"], swiftSettings: house),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -63,7 +63,8 @@ package struct StreamReader: Sendable {
         }
         if let error = object.value("error", in: data), error.kind == .object {
             return StreamStep(
-                forward: false, model: step.model, end: .failed, error: data.copy(error.range))
+                forward: false, usage: object.value("usage", in: data).flatMap { WireUsage.read($0, in: data) },
+                model: step.model, end: .failed, error: data.copy(error.range))
         }
         if Self.hasError(object, in: data) { step.end = .failed }
         if let usage = object.value("usage", in: data), usage.kind == .object {

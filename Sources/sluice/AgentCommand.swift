@@ -15,7 +15,7 @@ struct AgentCommand: AsyncParsableCommand {
             Under systemd it takes its sockets, its key and its directories from the unit.
 
             Signals: SIGHUP reads the configuration and the keys anew, wholly or not at all; SIGTERM and SIGINT drain: \
-            calls in flight finish within agent.drain_timeout.
+            calls in flight finish within agent.drain_timeout. Exit code 78 is a configuration that cannot work.
             """)
 
     @Option(help: ArgumentHelp("Configuration file; see `sluice config show --defaults`.", valueName: "file"))
@@ -43,9 +43,13 @@ struct AgentCommand: AsyncParsableCommand {
                 return Logger(label: "sluice") { output.handler(label: $0) }
             }
             try await agent.run()
+        } catch let error as AgentStartError {
+            Terminal.complain(error.description)
+            // EX_CONFIG of sysexits(3): the unit does not restart on it, for trying again cannot help.
+            throw ExitCode(78)
         } catch {
             Terminal.complain("\(error)")
-            throw ExitCode(2)
+            throw ExitCode(1)
         }
     }
 }

@@ -16,9 +16,9 @@ struct StreamReaderTests {
             (#"{"choices":[{"index":0}],\#(usage)}"#, true, read, nil), (#"{\#(usage)}"#, true, read, nil),
             (#"{"choices":null,\#(usage)}"#, true, read, nil), (#"{"choices":[]}"#, true, nil, nil),
             (#"{"choices":[],"usage":{}}"#, false, nil, nil), (#"{"choices":[],"usage":null}"#, true, nil, nil),
-            (#"{"error":{"message":"m","type":"server_error"}}"#, true, nil, .failed),
+            (#"{"error":{"message":"m","type":"server_error"}}"#, false, nil, .failed),
             (#"{"error":"overloaded"}"#, true, nil, .failed), (#"{"error":null,"choices":[{}]}"#, true, nil, nil),
-            (#"{"error":{},"choices":[],\#(usage)}"#, true, read, .failed),
+            (#"{"error":{},"choices":[],\#(usage)}"#, false, read, .failed),
             ("[1,2]", true, nil, nil), ("\"ping\"", true, nil, nil), ("7", true, nil, nil),
         ] as [(String, Bool, WireUsage?, StreamStep.End?)])
     func chat(_ data: String, _ forward: Bool, _ usage: WireUsage?, _ end: StreamStep.End?) throws {
