@@ -13,6 +13,7 @@ package struct AgentSettings: Equatable, Sendable {
     /// What is logged, and how.
     package internal(set) var log = LogSettings()
 
+    /// The defaults.
     package init() {}
 }
 
@@ -44,6 +45,7 @@ package struct SocketsSettings: Equatable, Sendable {
     /// Administration.
     package internal(set) var admin = SocketSettings(mode: 0o600)
 
+    /// The defaults.
     package init() {}
 }
 
@@ -104,6 +106,7 @@ package struct LogSettings: Equatable, Sendable {
     /// How records are written.
     package internal(set) var format = Format.auto
 
+    /// The defaults.
     package init() {}
 }
 

@@ -20,6 +20,7 @@ package struct EndpointSettings: Equatable, Sendable {
         EndpointPattern(method: .get, path: "/v1/models/*"),
     ]
 
+    /// The defaults.
     package init() {}
 
     /// Whether a call may be made.

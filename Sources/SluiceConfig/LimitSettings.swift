@@ -23,6 +23,7 @@ package struct LimitSettings: Equatable, Sendable {
     /// Pools, configured ones and those made for models that no pool names.
     package internal(set) var pools = 256
 
+    /// The defaults.
     package init() {}
 }
 
@@ -65,6 +66,7 @@ package struct DeadlineSettings: Equatable, Sendable {
     /// Work that runs when nothing else does.
     package internal(set) var backfill = Duration.seconds(3600)
 
+    /// The defaults.
     package init() {}
 }
 

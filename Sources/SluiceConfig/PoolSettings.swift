@@ -17,6 +17,7 @@ package struct PoolSettings: Equatable, Sendable {
     /// Bytes of request bodies that may wait; nil: `limits.queue_size`.
     package internal(set) var queueSize: Int?
 
+    /// The defaults.
     package init() {}
 }
 

@@ -11,6 +11,7 @@ package struct RetrySettings: Equatable, Sendable {
     /// Repetitions allowed each second besides.
     package internal(set) var budgetPerSecond = 1
 
+    /// The defaults.
     package init() {}
 }
 

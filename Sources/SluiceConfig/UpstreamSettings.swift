@@ -40,6 +40,7 @@ package struct UpstreamSettings: Equatable, Sendable {
     /// Where the keys are; empty for an upstream that needs none.
     package internal(set) var keys: [KeySource] = []
 
+    /// The defaults.
     package init() {}
 }
 
@@ -67,6 +68,10 @@ extension UpstreamSettings: ConfigurationSection {
             guard let first = keys.firstIndex(where: { $0.name == key.name }), first < index else { continue }
             place.report("keys", index, "name", Fault("keys[\(first)] has the same name \(quoted(key.name))"))
         }
+        let names = headers.map { $0.name.lowercased() }
+        if let twice = names.indices.first(where: { names[..<$0].contains(names[$0]) }) {
+            place.report("headers", Fault("\(quoted(headers[twice].name)) is there twice; case does not count"))
+        }
         if unixSocket != nil, proxy != nil {
             place.report("proxy", Fault("a proxy and a unix_socket exclude each other", suggestion: "remove one"))
         }
@@ -84,6 +89,7 @@ package struct TimeoutSettings: Equatable, Sendable {
     /// The attempt as a whole.
     package internal(set) var total = Duration.seconds(600)
 
+    /// The defaults.
     package init() {}
 }
 

@@ -56,6 +56,10 @@ extension ValueType<Int> {
         guard !scalar.isQuoted else {
             throw Fault("expected a whole number, found \(scalar.kind)", suggestion: "remove the quotes")
         }
+        // Some YAML readers take a leading zero for octal.
+        guard scalar.text == String(value) else {
+            throw Fault("\(scalar.text) has a leading zero", suggestion: "write \(value)")
+        }
         return value
     }
 }
@@ -109,21 +113,23 @@ extension ValueType<String> {
 
     /// An absolute path of at most 4,095 bytes.
     static let absolutePath = text("absolute path") { text in
-        guard text.hasPrefix("/"), text.utf8.count <= 4095 else {
-            return Fault("expected an absolute path, found \(quoted(text))", suggestion: "start it with /")
-        }
-        return nil
+        guard text.utf8.count <= 4095 else { return Fault("a path has at most 4,095 bytes") }
+        return pathFault(text)
     }
 
     /// The path of a Unix socket; the kernel's `sun_path` holds 107 bytes and a final NUL.
     static let socketPath = text("absolute path") { text in
-        guard text.hasPrefix("/") else {
-            return Fault("expected an absolute path, found \(quoted(text))", suggestion: "start it with /")
-        }
         guard text.utf8.count <= 107 else {
             return Fault("a socket path has at most 107 bytes, this one has \(text.utf8.count)")
         }
-        return nil
+        return pathFault(text)
+    }
+
+    private static func pathFault(_ text: String) -> Fault? {
+        guard text.hasPrefix("/") else {
+            return Fault("expected an absolute path, found \(quoted(text))", suggestion: "start it with /")
+        }
+        return text.contains("\t") ? Fault("\(quoted(text)) has a tab in it", suggestion: "remove it") : nil
     }
 }
 

@@ -44,6 +44,17 @@ struct CatalogueTests {
         #expect(settings.count == 62)
     }
 
+    @Test("the reference has one row of five cells for each setting")
+    func reference() {
+        let rows = Catalogue.markdown().split(separator: "\n")
+        #expect(rows.count == Catalogue.settings.count + 2)
+        #expect(rows.allSatisfy { $0.split(separator: "|", omittingEmptySubsequences: false).count == 7 })
+        #expect(
+            rows.contains(
+                "| `retries.base` | duration, 1ms to 1m | `200ms` | live"
+                    + " | Pause before the first repetition; doubles with every further one |"))
+    }
+
     /// A file that holds one setting, with the sections around it on one line each.
     private func document(_ path: String, value: String) -> String {
         var text = value

