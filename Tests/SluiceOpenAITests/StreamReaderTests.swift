@@ -23,7 +23,10 @@ struct StreamReaderTests {
         ] as [(String, Bool, WireUsage?, StreamStep.End?)])
     func chat(_ data: String, _ forward: Bool, _ usage: WireUsage?, _ end: StreamStep.End?) throws {
         var reader = StreamReader(endpoint: .chatCompletions, withholdsUsage: true)
-        #expect(try reader.take(data) == StreamStep(forward: forward, usage: usage, end: end))
+        var step = try reader.take(data)
+        // What an error object holds is another test's matter.
+        step.error = nil
+        #expect(step == StreamStep(forward: forward, usage: usage, end: end))
     }
 
     @Test("a usage chunk the caller asked for is its own")
