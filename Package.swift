@@ -72,12 +72,12 @@ let package = Package(
         tests("SluiceUpstreamTests", ["SluiceUpstream"]),
         tests("SluiceHostTests", ["SluiceHost"]),
         tests("SluiceTelemetryTests", ["SluiceTelemetry", logging]),
-        tests("SluiceConfigTests", ["SluiceConfig"], exclude: ["broken"]),
+        tests("SluiceConfigTests", ["SluiceConfig", .product(name: "Yams", package: "Yams")], exclude: ["broken"]),
         tests("SluiceClientTests", ["SluiceClient", "SluiceWire", nioCore, nioPosix]),
         tests("SluiceProviderTests", ["SluiceProvider", nioCore, nioPosix, nioHTTP1]),
         .executableTarget(
             name: "sluice-fuzz", dependencies: ["SluiceWire", "SluiceOpenAI", "SluiceConfig"], path: "Tests/Fuzz",
-            exclude: ["README.md"], swiftSettings: house),
+            exclude: ["README.md", "build-libfuzzer"], swiftSettings: house),
     ],
     swiftLanguageModes: [.v6]
 )
