@@ -70,10 +70,19 @@ struct ProviderCommand: AsyncParsableCommand {
     var threads = 1
 
     func run() async throws {
+        Self.raiseDescriptorLimit()
         let server = try await ProviderServer.start(try providerConfiguration())
         announce(server)
         await Self.terminationSignal()
         await server.shutdown()
+    }
+
+    /// Thousands of streams need more descriptors than the usual soft limit of 1,024.
+    private static func raiseDescriptorLimit() {
+        var limit = rlimit()
+        guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return }
+        limit.rlim_cur = limit.rlim_max
+        setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
     }
 
     /// Returns at the first SIGINT or SIGTERM.
@@ -93,10 +102,15 @@ struct ProviderCommand: AsyncParsableCommand {
     /// The line that scripts read the port from goes to standard output, at once.
     private func announce(_ server: ProviderServer) {
         let addresses =
-            (server.tcpPort.map { ["http://\(splitListen()?.host ?? "127.0.0.1"):\($0)/v1"] } ?? [])
+            (server.tcpPort.map { ["http://\(urlHost):\($0)/v1"] } ?? [])
             + (unix.map { ["unix:\($0)"] } ?? [])
         print("OpenAI stand-in (simulated, no model) listening on \(addresses.joined(separator: " "))")
         fflush(nil)
+    }
+
+    private var urlHost: String {
+        let host = splitListen()?.host ?? "127.0.0.1"
+        return host.contains(":") ? "[\(host)]" : host
     }
 
     private func splitListen() -> (host: String, port: Int)? {

@@ -90,6 +90,13 @@ struct PlanTests {
         #expect(failed == ["response.created", "response.in_progress", "response.failed"])
     }
 
+    @Test("the tokens of all choices together are bounded")
+    func choiceBound() {
+        let plan = plan(RawClient.chat(#","stream":true,"n":128"#, model: "gpt-4o:output-tokens=1000000"))
+        let frames = plan.steps.count { if case .bytes = $0 { true } else { false } }
+        #expect(frames == 128 * (Composer.maxTokensOfAllChoices / 128 + 2) + 1)
+    }
+
     @Test("statistics stay bounded")
     func bounds() {
         var recorder = StatsRecorder()

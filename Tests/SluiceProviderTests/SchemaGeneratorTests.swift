@@ -67,6 +67,20 @@ struct SchemaGeneratorTests {
         #expect(JSONWriter.bytes(try value(schema)).count < 200_000)
     }
 
+    @Test(
+        "hostile schemas cost a bounded amount",
+        arguments: [
+            ##"{"type":"array","minItems":1000,"items":{"$ref":"#"}}"##,
+            #"{"type":"array","minItems":1000000000,"items":{"type":"string","minLength":60000}}"#,
+            #"{"type":"array","minItems":1000000000,"items":{"const":"0123456789012345678901234567890123456789"}}"#,
+            #"{"type":"array","minItems":5,"uniqueItems":true,"items":{"const":1}}"#,
+            #"{"type":"string","pattern":"(((((a{256}){256}){256}){256}){256})"}"#,
+            #"{"type":"string","pattern":"(((((((){256}){256}){256}){256}){256}){256})"}"#,
+        ])
+    func hostile(schema: String) throws {
+        #expect(JSONWriter.bytes(try value(schema)).count < 10_000_000)
+    }
+
     @Test("patterns beyond the generator are left alone", arguments: ["(?=a)", "\\1", "[", "a{9999999}", "(", "*"])
     func hardPatterns(pattern: String) {
         var random = SplitMix64(seed: 1)

@@ -145,6 +145,19 @@ struct ServerTests {
         }
     }
 
+    @Test("answers HEAD without a body, and what is no HTTP with 400")
+    func oddRequests() async throws {
+        try await withProvider { server in
+            let requests = "HEAD /v1/models HTTP/1.1\r\nHost: x\r\n\r\n" + RawClient.get("/v1/models")
+            let bytes = try await RawClient.bytes(try await RawClient.connect(server), sending: [requests])
+            let text = String(decoding: bytes, as: UTF8.self)
+            #expect(text.hasPrefix("HTTP/1.1 405 "))
+            #expect(text.contains("\r\n\r\nHTTP/1.1 200 "))
+            let garbage = try await RawClient.send(server, "nonsense\r\n\r\n")
+            #expect(garbage.status == 400)
+        }
+    }
+
     @Test("cannot take an address twice")
     func addressInUse() async throws {
         try await withProvider { server in

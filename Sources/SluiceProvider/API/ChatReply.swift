@@ -49,14 +49,12 @@ extension ChatReply {
     /// Roles first, then the choices' tokens in turn, then the finish reasons, the usage if asked for, and `[DONE]`.
     private func frames(_ completions: [Completion], _ usage: TokenUsage) -> [StreamAnswer.Frame] {
         var frames: [StreamAnswer.Frame] = []
-        let deltas = completions.map(deltas)
+        let bodies = completions.indices.map { tokenFrames($0, completions[$0]) }
         for index in completions.indices {
             frames.append(frame(choice(index, opening(completions[index])), tokens: 0))
         }
-        for position in 0..<(deltas.map(\.count).max() ?? 0) {
-            for index in deltas.indices where position < deltas[index].count {
-                frames.append(frame(choice(index, deltas[index][position]), tokens: 1))
-            }
+        for position in 0..<(bodies.map(\.count).max() ?? 0) {
+            for body in bodies where position < body.count { frames.append(body[position]) }
         }
         for index in completions.indices {
             frames.append(frame(choice(index, [:], completions[index].finish), tokens: 0))
@@ -71,9 +69,37 @@ extension ChatReply {
         return ["role": "assistant", "content": content, "refusal": .null]
     }
 
-    private func deltas(_ completion: Completion) -> [JSONValue] {
-        guard !completion.toolCalls.isEmpty else { return completion.text.map { ["content": .string($0)] } }
-        return completion.toolCalls.enumerated().flatMap { index, call -> [JSONValue] in
+    /// One frame a token.
+    private func tokenFrames(_ index: Int, _ completion: Completion) -> [StreamAnswer.Frame] {
+        guard completion.toolCalls.isEmpty else {
+            return toolDeltas(completion).map { frame(choice(index, $0), tokens: 1) }
+        }
+        // Frames of text differ in the text alone: the rest is written once, since long streams are common.
+        let model = frame(choice(index, ["content": ""]), tokens: 1).bytes
+        let gap = Self.gap(in: model)
+        return completion.text.map { token in
+            var bytes: [UInt8] = []
+            bytes.reserveCapacity(model.count + token.utf8.count)
+            bytes.append(contentsOf: model[..<gap])
+            JSONWriter.writeEscaped(token, into: &bytes)
+            bytes.append(contentsOf: model[gap...])
+            return .init(bytes: bytes, tokens: 1)
+        }
+    }
+
+    /// Where the text of a frame with empty content goes. The key cannot appear earlier: inside a string its quotes
+    /// would be escaped.
+    private static func gap(in frame: [UInt8]) -> Int {
+        let key = Array(#""content":""#.utf8)
+        let start = (0...(frame.count - key.count)).first { offset in
+            key.indices.allSatisfy { frame[offset + $0] == key[$0] }
+        }
+        precondition(start != nil, "a frame of \(frame.count) bytes has no content")
+        return (start ?? 0) + key.count
+    }
+
+    private func toolDeltas(_ completion: Completion) -> [JSONValue] {
+        completion.toolCalls.enumerated().flatMap { index, call -> [JSONValue] in
             let head: JSONValue = [
                 "index": .int(index), "id": .string(call.id), "type": "function",
                 "function": ["name": .string(call.name), "arguments": ""],

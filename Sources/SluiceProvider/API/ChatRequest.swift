@@ -62,10 +62,7 @@ enum ChatRequest {
 
     private static func tools(_ fields: Fields) throws(APIError) -> [ToolOffer] {
         var offers: [ToolOffer] = []
-        for (index, tool) in (try fields.array("tools") ?? []).enumerated() {
-            guard let object = tool.objectValue else { throw .wrongType("tools[\(index)]", expected: "an object") }
-            let inner = Fields(object, prefix: "tools[\(index)].")
-            guard try inner.requiredString("type") == "function" else { continue }
+        for inner in try GenerationRequest.functionTools(fields) {
             guard let function = try inner.fields("function") else { throw .missing(inner.path("function")) }
             let parameters = function.object.present("parameters") ?? ["type": "object", "properties": [:]]
             offers.append(ToolOffer(name: try function.requiredString("name"), parameters: parameters))

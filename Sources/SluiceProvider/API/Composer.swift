@@ -32,7 +32,12 @@ struct Composer {
     /// The model's most, where the request names none.
     let modelLimit: Int
 
-    private var limit: Int { min(request.maxTokens ?? modelLimit, modelLimit) }
+    /// Most tokens of all choices together, so that an answer has a bounded size.
+    static let maxTokensOfAllChoices = 262_144
+
+    private var limit: Int {
+        min(request.maxTokens ?? modelLimit, modelLimit, Self.maxTokensOfAllChoices / request.choiceCount)
+    }
 
     /// The answer of choice `index`.
     func completion(_ index: Int) -> Completion {

@@ -7,6 +7,9 @@ struct EmbeddingsEndpoint {
     private let dimensions: Int?
     private let isBase64: Bool
 
+    /// Most numbers of one answer.
+    private static let maxNumbers = 1 << 22
+
     /// Estimated tokens of all inputs.
     var tokens: Int { inputs.reduce(0) { $0 + $1.tokens } }
     /// Tokens of the longest input, which the model's window limits.
@@ -16,6 +19,9 @@ struct EmbeddingsEndpoint {
         let fields = Fields(body)
         inputs = try Self.inputs(try fields.required("input"))
         dimensions = try fields.integer("dimensions", in: 1...4096)
+        guard inputs.count * (dimensions ?? 1536) <= Self.maxNumbers else {
+            throw .wrongValue("input", "too many inputs for vectors of that length")
+        }
         switch try fields.string("encoding_format") {
         case nil, "float": isBase64 = false
         case "base64": isBase64 = true

@@ -43,6 +43,8 @@ struct GenerationRequest: Sendable {
 
     /// Most output tokens that are accepted in a request, whatever the model.
     static let maxTokensRange = 1...10_000_000
+    /// Most tools of one request.
+    static let maxTools = 128
 }
 
 extension GenerationRequest {
@@ -75,6 +77,21 @@ extension GenerationRequest {
     static func checkSampling(_ fields: Fields) throws(APIError) {
         _ = try fields.number("temperature", in: 0...2)
         _ = try fields.number("top_p", in: 0...1)
+    }
+
+    /// The objects of `tools`; those that are no functions are passed over.
+    static func functionTools(_ fields: Fields) throws(APIError) -> [Fields] {
+        let tools = try fields.array("tools") ?? []
+        guard tools.count <= maxTools else {
+            throw .invalid("array_above_max_length", "'tools' takes at most \(maxTools) tools.", param: "tools")
+        }
+        var functions: [Fields] = []
+        for (index, tool) in tools.enumerated() {
+            guard let object = tool.objectValue else { throw .wrongType("tools[\(index)]", expected: "an object") }
+            let inner = Fields(object, prefix: "tools[\(index)].")
+            if try inner.requiredString("type") == "function" { functions.append(inner) }
+        }
+        return functions
     }
 
     /// Takes `tool_choice`. In chat the function's name is one level deeper than in responses.

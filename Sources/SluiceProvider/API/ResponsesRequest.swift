@@ -60,11 +60,8 @@ enum ResponsesRequest {
 
     private static func tools(_ fields: Fields) throws(APIError) -> [ToolOffer] {
         var offers: [ToolOffer] = []
-        for (index, tool) in (try fields.array("tools") ?? []).enumerated() {
-            guard let object = tool.objectValue else { throw .wrongType("tools[\(index)]", expected: "an object") }
-            let inner = Fields(object, prefix: "tools[\(index)].")
-            guard try inner.requiredString("type") == "function" else { continue }
-            let parameters = object.present("parameters") ?? ["type": "object", "properties": [:]]
+        for inner in try GenerationRequest.functionTools(fields) {
+            let parameters = inner.object.present("parameters") ?? ["type": "object", "properties": [:]]
             offers.append(ToolOffer(name: try inner.requiredString("name"), parameters: parameters))
         }
         return offers

@@ -54,13 +54,18 @@ enum JSONWriter {
 
     private static func write(_ text: String, into output: inout [UInt8]) {
         output.append(UInt8(ascii: "\""))
+        writeEscaped(text, into: &output)
+        output.append(UInt8(ascii: "\""))
+    }
+
+    /// Appends what stands between the quotes of a string.
+    static func writeEscaped(_ text: String, into output: inout [UInt8]) {
         let needsEscape = text.utf8.contains { $0 < 0x20 || $0 == UInt8(ascii: "\"") || $0 == UInt8(ascii: "\\") }
         if needsEscape {
             for byte in text.utf8 { escape(byte, into: &output) }
         } else {
             output.append(contentsOf: text.utf8)
         }
-        output.append(UInt8(ascii: "\""))
     }
 
     private static func escape(_ byte: UInt8, into output: inout [UInt8]) {

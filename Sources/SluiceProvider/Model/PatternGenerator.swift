@@ -8,10 +8,10 @@ struct PatternGenerator {
         case repetition(Node, ClosedRange<Int>)
     }
 
-    /// Most repetitions of one node and the longest pattern that is read.
+    /// Most repetitions of one node, the longest pattern that is read, and the most nodes that are walked through.
     private static let maxRepetitions = 256
     private static let maxPatternLength = 1024
-    private static let maxOutput = 65_536
+    private static let maxSteps = 65_536
 
     private let pattern: [Unicode.Scalar]
     private var position = 0
@@ -23,19 +23,23 @@ struct PatternGenerator {
             parser.position == parser.pattern.count
         else { return nil }
         var output = String.UnicodeScalarView()
-        emit(node, into: &output, &random)
-        return output.count <= maxOutput ? String(output) : nil
+        var stepsLeft = maxSteps
+        emit(node, into: &output, &stepsLeft, &random)
+        return stepsLeft > 0 ? String(output) : nil
     }
 
-    private static func emit(_ node: Node, into output: inout String.UnicodeScalarView, _ random: inout SplitMix64) {
-        guard output.count <= maxOutput else { return }
+    private static func emit(
+        _ node: Node, into output: inout String.UnicodeScalarView, _ stepsLeft: inout Int, _ random: inout SplitMix64
+    ) {
+        stepsLeft -= 1
+        guard stepsLeft > 0 else { return }
         switch node {
         case .characters(let set): output.append(set[random.index(below: set.count)])
-        case .sequence(let nodes): for node in nodes { emit(node, into: &output, &random) }
-        case .choice(let nodes): emit(nodes[random.index(below: nodes.count)], into: &output, &random)
+        case .sequence(let nodes): for node in nodes { emit(node, into: &output, &stepsLeft, &random) }
+        case .choice(let nodes): emit(nodes[random.index(below: nodes.count)], into: &output, &stepsLeft, &random)
         case .repetition(let node, let range):
             let count = range.lowerBound + random.index(below: range.count)
-            for _ in 0..<count { emit(node, into: &output, &random) }
+            for _ in 0..<count where stepsLeft > 0 { emit(node, into: &output, &stepsLeft, &random) }
         }
     }
 

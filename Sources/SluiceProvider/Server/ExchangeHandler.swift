@@ -9,7 +9,8 @@ final class ExchangeHandler: ChannelInboundHandler {
     typealias InboundIn = HTTPServerRequestPart
     typealias OutboundOut = HTTPServerResponsePart
 
-    /// Most pipelined requests that wait; a client that sends more is cut off.
+    /// Most pipelined requests that wait, beside the bound of one body for all of theirs; a client that sends more is
+    /// cut off.
     private static let maxWaiting = 16
 
     private struct Waiting {
@@ -57,7 +58,10 @@ final class ExchangeHandler: ChannelInboundHandler {
         case .tooLarge:
             refuseBody(context)
         case .request(let request, let isKeptAlive):
-            guard waiting.count < Self.maxWaiting else { return context.close(promise: nil) }
+            let waitingBytes = waiting.reduce(request.body.count) { $0 + $1.request.body.count }
+            guard waiting.count < Self.maxWaiting, waitingBytes <= standIn.configuration.maxBodyBytes else {
+                return context.close(promise: nil)
+            }
             waiting.append(Waiting(request: request, isKeptAlive: isKeptAlive))
             startNext(context)
         }

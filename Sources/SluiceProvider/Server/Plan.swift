@@ -7,6 +7,8 @@ enum Step: Sendable, Equatable {
     case bytes([UInt8])
     /// Sends so many bytes `x`.
     case filler(Int)
+    /// Sends the bytes in pieces of `size`, with a pause after each.
+    case trickle([UInt8], size: Int, pauseNS: Int)
     /// Ends the response in order.
     case end
     /// Drops the connection, as it is.

@@ -21,7 +21,10 @@ struct Player {
     private var index = 0
     /// End of the latest wait; the next one is counted from here.
     private var deadlineNS: UInt64
-    private var fillerSent = 0
+    /// Bytes that are sent of the present step, where it is sent in parts.
+    private var partSent = 0
+    /// A piece of a trickle was sent, its pause was not.
+    private var isPauseDue = false
     /// A part of the answer was written.
     private(set) var hasSent = false
     /// The socket was full when the latest step was due.
@@ -44,16 +47,14 @@ struct Player {
             isWaitingForRoom = true
             return .waitForRoom
         }
-        if case .filler(let count) = step { return filler(count) }
         index += 1
         switch step {
-        case .wait(let nanoseconds):
-            deadlineNS += UInt64(nanoseconds)
-            return .waitUntil(deadlineNS)
+        case .wait(let nanoseconds): return wait(nanoseconds)
         case .head(let status, let headers, let length):
             hasSent = true
             return .write(.head(head(status, headers, length)))
         case .bytes(let bytes): return .write(.body(.byteBuffer(ByteBuffer(bytes: bytes))))
+        case .trickle(let bytes, let size, let pauseNS): return trickle(bytes, size, pauseNS)
         case .filler(let count): return filler(count)
         case .end: return .finish(isKeptAlive: isKeptAlive)
         case .close: return .drop(isReset: false)
@@ -62,13 +63,34 @@ struct Player {
         }
     }
 
-    private mutating func filler(_ count: Int) -> Action {
-        let piece = min(count - fillerSent, Self.fillerPiece.readableBytes)
-        fillerSent += piece
-        if fillerSent >= count {
-            fillerSent = 0
-            index += 1
+    private mutating func wait(_ nanoseconds: Int) -> Action {
+        deadlineNS += UInt64(nanoseconds)
+        return .waitUntil(deadlineNS)
+    }
+
+    /// One piece, then one pause, and so on: the step is stayed at until all is sent.
+    private mutating func trickle(_ bytes: [UInt8], _ size: Int, _ pauseNS: Int) -> Action {
+        if isPauseDue {
+            isPauseDue = false
+            stay(unless: partSent >= bytes.count)
+            return wait(pauseNS)
         }
+        let piece = bytes[partSent..<min(partSent + size, bytes.count)]
+        partSent += piece.count
+        isPauseDue = true
+        index -= 1
+        return .write(.body(.byteBuffer(ByteBuffer(bytes: piece))))
+    }
+
+    /// Goes back to the step that is being sent in parts, unless it is done.
+    private mutating func stay(unless isDone: Bool) {
+        if isDone { partSent = 0 } else { index -= 1 }
+    }
+
+    private mutating func filler(_ count: Int) -> Action {
+        let piece = min(count - partSent, Self.fillerPiece.readableBytes)
+        partSent += piece
+        stay(unless: partSent >= count)
         let slice = Self.fillerPiece.getSlice(at: 0, length: piece) ?? ByteBuffer()
         return .write(.body(.byteBuffer(slice)))
     }
@@ -91,7 +113,7 @@ extension Step {
     /// It writes a body, which waits for room in the socket.
     fileprivate var needsRoom: Bool {
         switch self {
-        case .bytes, .filler: true
+        case .bytes, .filler, .trickle: true
         case .wait, .head, .end, .close, .reset, .hang: false
         }
     }

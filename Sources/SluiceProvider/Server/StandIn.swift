@@ -51,7 +51,9 @@ final class StandIn: Sendable {
         } catch {
             if call.label.path == "other" { recording { $0.received(request) } }
             call.label.status = error.status
-            let plan = Plan(steps: call.planner(configuration).refusal(error), label: call.label)
+            var plan = Plan(steps: call.planner(configuration).refusal(error), label: call.label)
+            // The answer to HEAD has no body, whatever its length says.
+            if request.method == "HEAD" { plan.steps.removeAll { if case .bytes = $0 { true } else { false } } }
             recording { $0.planned(plan) }
             return plan
         }

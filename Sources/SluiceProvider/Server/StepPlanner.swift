@@ -57,7 +57,7 @@ extension StepPlanner {
         case .wrongContentType: return whole(type: "text/html; charset=utf-8", Self.page, delayNS: delay)
         case .hangMidStream: return wait + [head, .bytes(half), .hang]
         case .cutMidBody, .cutMidStream: return wait + [head, .bytes(half), .close]
-        case .trickle: return wait + [head] + trickle(body) + [.end]
+        case .trickle: return wait + [head, trickle(body), .end]
         case .hugeBody: return wait + huge(body, delayNS: delay)
         case .streamError, .responseFailed: return refusal(.serverError)
         default: return whole(type: Self.json, body, delayNS: delay)
@@ -77,12 +77,8 @@ extension StepPlanner {
         ]
     }
 
-    private func trickle(_ bytes: [UInt8]) -> [Step] {
-        let size = fault?.bytes ?? 1
-        let pause = (fault?.delayMS ?? 20) * 1_000_000
-        return stride(from: 0, to: bytes.count, by: size).flatMap { start -> [Step] in
-            [.bytes(Array(bytes[start..<min(start + size, bytes.count)])), .wait(nanoseconds: pause)]
-        }
+    private func trickle(_ bytes: [UInt8]) -> Step {
+        .trickle(bytes, size: fault?.bytes ?? 1, pauseNS: (fault?.delayMS ?? 20) * 1_000_000)
     }
 }
 
@@ -104,7 +100,7 @@ extension StepPlanner {
             let gap = isFirstToken ? 0 : latency.gapNS(tokens: frame.tokens, &random)
             if gap > 0 { steps.append(.wait(nanoseconds: gap)) }
             if frame.tokens > 0 { isFirstToken = false }
-            if fault?.kind == .trickle { steps += trickle(frame.bytes) } else { steps.append(.bytes(frame.bytes)) }
+            steps.append(fault?.kind == .trickle ? trickle(frame.bytes) : .bytes(frame.bytes))
         }
         return steps + [.end]
     }
