@@ -51,6 +51,7 @@ final class Coordinator {
         policy = PolicyEngine(retries: RetryPolicy(configuration.retries))
         pools = PoolRegistry(configuration, routes: routes, metrics: metrics.metrics)
         pipeline = CallPipeline(endpoints: configuration.endpoints, deadlines: configuration.limits.defaultDeadline)
+        pools.prepare(engine: &policy, at: Self.now)
     }
 
     static var now: MonotonicTime {

@@ -84,9 +84,8 @@ final class Lifecycle: Sendable {
             return []
         case .failure(let error):
             coordinator.value.metrics.reloaded(success: false)
-            logger.error(
-                "configuration not reloaded, the old one stays in force",
-                metadata: ["problems": "\(error.problems.joined(separator: "; "))"])
+            for problem in error.problems { logger.error("\(problem)") }
+            logger.error("configuration not reloaded, the old one stays in force")
             return error.problems
         }
     }

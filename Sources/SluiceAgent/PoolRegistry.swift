@@ -69,6 +69,16 @@ struct PoolRegistry {
         return found
     }
 
+    /// Makes the pools that the configuration names, so that status shows them before their first call.
+    mutating func prepare(engine: inout PolicyEngine, at now: MonotonicTime) {
+        for settings in configuration.pools {
+            let upstream = configuration.upstream(of: settings)?.name ?? configuration.upstreams[0].name
+            for route in routes[upstream] ?? [] {
+                _ = pool(route, group: settings.name, settings: settings, engine: &engine, at: now)
+            }
+        }
+    }
+
     /// Puts a new configuration and new keys in force. Pools live on with their levels and queues.
     mutating func reload(
         _ configuration: Configuration, routes: [String: [UpstreamRoute]], engine: inout PolicyEngine,
@@ -83,6 +93,7 @@ struct PoolRegistry {
             let settings = configuration.pools.first { $0.name == key.group }
             engine.reconfigure(pool.id, parameters(settings), at: now, into: &effects)
         }
+        prepare(engine: &engine, at: now)
     }
 
     private func groupName(_ settings: SluiceConfig.PoolSettings?, _ model: String) -> String {
@@ -98,10 +109,10 @@ struct PoolRegistry {
     ) -> PoolRuntime {
         let key = Key(upstream: route.upstreamName, key: route.keyName, group: group)
         if let known = pools[key] { return known }
+        // A configured pool bears its configured name; with several keys each has a pool of its own.
+        let shown = settings?.name ?? "\(route.upstreamName)/\(group)"
         let several = (routes[route.upstreamName]?.count ?? 0) > 1
-        let name =
-            several
-            ? "\(route.upstreamName)[\(route.keyName)]/\(group)" : "\(route.upstreamName)/\(group)"
+        let name = several ? "\(shown)[\(route.keyName)]" : shown
         let made = PoolRuntime(
             name: name, id: engine.addPool(parameters(settings), at: now), route: route,
             meter: PoolMeter(name, metrics))
