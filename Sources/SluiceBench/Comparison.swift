@@ -49,7 +49,7 @@ package struct Comparison: Sendable {
 }
 
 extension Measurement {
-    /// Figure by figure, the median; of an even number, the lower one of the two in the middle.
+    /// Figure by figure, the median; of an even number of rounds, the worse one of the two in the middle.
     static func median(_ rounds: [Measurement]) -> Measurement {
         precondition(!rounds.isEmpty, "no rounds")
         let errors = rounds.reduce(into: [String: Int]()) { sum, round in
@@ -69,7 +69,7 @@ extension LatencySummary {
     static func median(_ rounds: [LatencySummary]) -> LatencySummary? {
         guard !rounds.isEmpty else { return nil }
         func middle(_ value: (LatencySummary) -> Double) -> Double {
-            rounds.map(value).sorted()[(rounds.count - 1) / 2]
+            rounds.map(value).sorted()[rounds.count / 2]
         }
         return LatencySummary(
             p50: middle(\.p50), p90: middle(\.p90), p99: middle(\.p99), p999: middle(\.p999), max: middle(\.max))

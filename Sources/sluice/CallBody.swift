@@ -25,7 +25,7 @@ struct CallBody {
         let messages =
             (system.map { [Message(role: "system", content: $0)] } ?? []) + [Message(role: "user", content: prompt)]
         let encoder = JSONEncoder()
-        encoder.outputFormatting = [.withoutEscapingSlashes]
+        encoder.outputFormatting = [.withoutEscapingSlashes, .sortedKeys]
         return CallBody(bytes: Array(try encoder.encode(Chat(model: model, messages: messages))))
     }
 

@@ -117,8 +117,12 @@ extension CallCommand {
                 return 0
             }
             let stream = try await client.stream(path, json: request.bytes ?? [], options: options)
-            defer { printer.end(stream.end) }
-            for try await chunk in stream { printer.chunk(chunk) }
+            var hasChunks = false
+            defer { printer.end(stream.end, hasChunks: hasChunks) }
+            for try await chunk in stream {
+                printer.chunk(chunk)
+                hasChunks = true
+            }
             return 0
         } catch let error as SluiceError {
             printer.failure(error)

@@ -41,9 +41,10 @@ struct CallPrinter: Sendable {
         }
     }
 
-    /// The end of a stream, however it ended; nil when it failed before its first chunk.
-    func end(_ end: StreamEnd?) {
-        if style == .text { StandardStreams.print("\n") }
+    /// The end of a stream, however it ended; nil when it failed before its first chunk, or the
+    /// connection broke.
+    func end(_ end: StreamEnd?, hasChunks: Bool) {
+        if style == .text, hasChunks { StandardStreams.print("\n") }
         guard let end else { return }
         if style == .json {
             var line = JSONLine(event: "result")
