@@ -9,6 +9,8 @@ final class Connection: Sendable {
     private struct State {
         /// At most the agent's `max_inflight`.
         var exchanges: [String: Exchange] = [:]
+        /// What ends a call that the agent does not end, at most one for each call in flight.
+        var guards: [String: Scheduled<Void>] = [:]
         /// At most one per waiting `ping()`.
         var pings: [String: CheckedContinuation<Void, any Error>] = [:]
         var greeting: AgentGreeting?
@@ -112,12 +114,14 @@ final class Connection: Sendable {
             let before = state
             state.loss = error
             state.exchanges = [:]
+            state.guards = [:]
             state.pings = [:]
             state.greetingWaiter = nil
             return (error, before)
         }
         guard let (error, before) = lost else { return }
         before.greetingWaiter?.resume(throwing: error)
+        for guardian in before.guards.values { guardian.cancel() }
         for exchange in before.exchanges.values { exchange.end(.failure(error)) }
         for ping in before.pings.values { ping.resume(throwing: error) }
         channel.close(promise: nil)
@@ -157,19 +161,25 @@ extension Connection {
 
     private func giveUp(on exchange: Exchange, in time: TimeAmount, _ reason: String) {
         let id = exchange.id
-        channel.eventLoop.scheduleTask(in: time) { [weak self] in
+        let guardian = channel.eventLoop.scheduleTask(in: time) { [weak self] in
             guard let self, let exchange = remove(id) else { return }
             send(ClientOperation.cancel(id: id))
             exchange.end(.failure(SluiceError(.clientNoAnswer, reason, charged: .estimated)))
         }
+        let superseded = state.withLock { state -> Scheduled<Void>? in
+            // A call that has ended meanwhile needs no guard any more.
+            state.exchanges[id] == nil ? guardian : state.guards.updateValue(guardian, forKey: id)
+        }
+        superseded?.cancel()
     }
 
     /// Takes the call out of the table; a retired connection without calls closes.
     private func remove(_ id: String) -> Exchange? {
-        let (exchange, isDone) = state.withLock { state in
+        let (exchange, guardian, isDone) = state.withLock { state in
             let exchange = state.exchanges.removeValue(forKey: id)
-            return (exchange, state.isRetired && state.exchanges.isEmpty)
+            return (exchange, state.guards.removeValue(forKey: id), state.isRetired && state.exchanges.isEmpty)
         }
+        guardian?.cancel()
         if isDone { channel.close(promise: nil) }
         return exchange
     }

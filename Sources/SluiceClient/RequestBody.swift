@@ -30,7 +30,8 @@ struct RequestBody: Sendable {
 
     static func encode(_ value: some Encodable) throws -> [UInt8] {
         let encoder = JSONEncoder()
-        encoder.outputFormatting = [.withoutEscapingSlashes]
+        // Sorted, so that equal values are equal bytes: the provider's prompt cache goes by them.
+        encoder.outputFormatting = [.withoutEscapingSlashes, .sortedKeys]
         return try [UInt8](encoder.encode(value))
     }
 

@@ -49,6 +49,7 @@ package enum ClientOperation {
         }
     }
 
+    /// Asks for the end of a call; its terminal event still comes.
     package static func cancel(id: String) -> [UInt8] {
         frame("{\"op\":\"cancel\"") { $0.member("id", id) }
     }
@@ -61,6 +62,7 @@ package enum ClientOperation {
         }
     }
 
+    /// Asks for a `pong` with the same id.
     package static func ping(id: String) -> [UInt8] {
         frame("{\"op\":\"ping\"") { $0.member("id", id) }
     }
