@@ -137,14 +137,17 @@ extension PolicyEngine {
     }
 
     /// Does what time alone brings: deadlines, ends of waits, quota that came back.
+    ///
+    /// First everybody who is due leaves or comes back, then pools are served: so what one call's end makes room for
+    /// goes to the oldest that is ready, and never to one that ends in this very tick.
     package mutating func tick(at now: MonotonicTime, into effects: inout [Effect]) {
         expireDue(at: now, into: &effects)
         while let key = backoffs.firstKey, key <= now.microseconds, let slot = backoffs.popFirst() {
             let id = calls.id(ofSlot: slot)
             calls.update(id) { $0.state = .queued }
-            guard let record = calls[id] else { continue }
+            guard let record = calls[id] else { preconditionFailure("a wait without a call: \(id)") }
             pools[record.pool.index].queue.enqueue(slot, record)
-            pump(record.pool, at: now, into: &effects)
+            wake(record.pool, at: now)
         }
         while let key = wakes.firstKey, key <= now.microseconds, let index = wakes.popFirst() {
             pump(PoolID(index: index), at: now, into: &effects)
@@ -157,8 +160,14 @@ extension PolicyEngine {
             guard let record = calls[id] else { preconditionFailure("a deadline without a call: \(id)") }
             retire(id, record)
             effects.append(.expire(id, attempts: record.attempts, inFlight: record.state == .sent))
-            pump(record.pool, at: now, into: &effects)
+            wake(record.pool, at: now)
         }
+    }
+
+    /// Has the pool served when this tick gets to it.
+    private mutating func wake(_ id: PoolID, at now: MonotonicTime) {
+        wakes.remove(id.index)
+        wakes.insert(id.index, key: now.microseconds)
     }
 }
 
@@ -188,6 +197,12 @@ extension PolicyEngine {
         while pools[id.index].hasRoomInFlight, let slot = pools[id.index].queue.next {
             let callID = calls.id(ofSlot: slot)
             guard let record = calls[callID] else { preconditionFailure("a queued call is gone: \(callID)") }
+            guard record.deadline > now else {
+                // Room can come before the tick that would have ended the call.
+                retire(callID, record)
+                effects.append(.expire(callID, attempts: record.attempts, inFlight: false))
+                continue
+            }
             let time = pools[id.index].limiter.grantTime(record.cost, at: now)
             guard time <= now else {
                 wakes.insert(id.index, key: time.microseconds)
@@ -241,7 +256,7 @@ extension PolicyEngine {
         case .refused, .transient(notSent: false): break
         case .transient(notSent: true): pools[index].limiter.refund(record.cost, at: now)
         case .rateLimited(let after):
-            let wait = min(after ?? Self.defaultFreezeMicroseconds, Self.freezeCeilingMicroseconds)
+            let wait = min(max(0, after ?? Self.defaultFreezeMicroseconds), Self.freezeCeilingMicroseconds)
             // Never earlier than asked for: the spread is added on top, so that hosts do not resume together.
             let spread = Jitter.equal(wait / 2, random: random)
             pools[index].limiter.freeze(until: now.advanced(byMicroseconds: wait + spread))

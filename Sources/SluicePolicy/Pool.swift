@@ -46,9 +46,10 @@ struct Pool: Sendable {
         _ cost: CallCost, position: Int, tokensAhead: Int, at now: MonotonicTime
     ) -> MonotonicTime {
         let byQuota = limiter.grantTime(cost, ahead: position - 1, aheadTokens: tokensAhead, at: now)
-        let room = settings.limits.maxInFlight
-        let waves = hasRoomInFlight ? 0 : Int64((position + room - 1) / room)
-        return max(byQuota, now.advanced(byMicroseconds: waves * meanServiceMicroseconds))
+        guard !hasRoomInFlight else { return byQuota }
+        // A pool that is full has room again once in every mean service time divided by its places.
+        let byRoom = Int64(position) * meanServiceMicroseconds / Int64(settings.limits.maxInFlight)
+        return max(byQuota, now.advanced(byMicroseconds: byRoom))
     }
 
     mutating func observeService(_ microseconds: Int64) {

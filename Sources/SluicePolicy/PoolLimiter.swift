@@ -62,13 +62,11 @@ package struct PoolLimiter: Sendable {
     package func grantTime(
         _ cost: CallCost, ahead: Int = 0, aheadTokens: Int = 0, at now: MonotonicTime
     ) -> MonotonicTime {
-        var time = max(now, frozenUntil ?? now)
-        if let requests {
-            time = max(time, requests.grantTime(1, after: ahead, at: now))
-        }
-        if let tokens {
-            time = max(time, tokens.grantTime(cost.tokens, after: aheadTokens, at: now))
-        }
+        // Buckets that are full before a freeze ends gain no more from it: the queue drains after it, not during it.
+        let start = max(now, frozenUntil ?? now)
+        var time = start
+        if let requests { time = max(time, requests.grantTime(1, after: ahead, at: start)) }
+        if let tokens { time = max(time, tokens.grantTime(cost.tokens, after: aheadTokens, at: start)) }
         return time
     }
 
@@ -121,7 +119,7 @@ package struct PoolLimiter: Sendable {
             learned = limit
             if configured == nil { apply(limit, to: &bucket, at: now) }
         }
-        if let remaining { bucket?.pullDown(to: remaining, at: now) }
+        if let remaining { bucket?.pullDown(to: max(0, remaining), at: now) }
     }
 
     private static func apply(_ limit: Int?, to bucket: inout TokenBucket?, at now: MonotonicTime) {
@@ -138,7 +136,7 @@ package struct PoolLimiter: Sendable {
     }
 
     private static func bucket(_ limit: Int, at now: MonotonicTime) -> TokenBucket {
-        let rate = min(max(1, limit * 95 / 100), TokenBucket.ceiling)
+        let rate = max(1, min(limit, TokenBucket.ceiling) * 95 / 100)
         return TokenBucket(ratePerMinute: rate, capacity: max(1, rate * 5 / 60), at: now)
     }
 }
@@ -160,16 +158,4 @@ package struct QuotaReport: Sendable, Equatable {
     }
 
     package var isEmpty: Bool { self == QuotaReport() }
-}
-
-extension TokenBucket {
-    /// When `amount` fits after `ahead` units that are taken first, each as soon as it fits.
-    func grantTime(_ amount: Int, after ahead: Int, at now: MonotonicTime) -> MonotonicTime {
-        guard ahead > 0 else { return grantTime(amount, at: now) }
-        let needed = min(max(amount, 0), capacity) + min(ahead, Self.ceiling)
-        let missing = needed - available(at: now)
-        guard missing > 0 else { return now }
-        let wait = (Double(missing) * 60_000_000 / Double(ratePerMinute)).rounded(.up)
-        return now.advanced(byMicroseconds: Int64(min(wait, 1e15)))
-    }
 }

@@ -41,7 +41,7 @@ package enum Jitter {
 }
 
 /// Keeps retries from becoming a second wave of load: a share of successes plus a trickle (after Finagle's
-/// `RetryBudget`). Kept in hundredths of a retry.
+/// `RetryBudget`). Kept in millionths of a retry: a trickle of one a second earns exactly one each microsecond.
 package struct RetryBudget: Sendable {
     private var balance: Int64
     private var trickledAt: MonotonicTime
@@ -49,33 +49,36 @@ package struct RetryBudget: Sendable {
 
     /// Retries that can be saved up.
     package static let ceiling = 100
+    private static let scale: Int64 = 1_000_000
+    private static let full = Int64(ceiling) * scale
 
     /// Starts with ten seconds' trickle.
     package init(_ policy: RetryPolicy, at now: MonotonicTime) {
         self.policy = policy
-        balance = Int64(min(policy.budgetPerSecond * 10, Self.ceiling)) * 100
+        balance = Int64(min(min(policy.budgetPerSecond, Self.ceiling) * 10, Self.ceiling)) * Self.scale
         trickledAt = now
     }
 
     package mutating func deposit(at now: MonotonicTime) {
         trickle(at: now)
-        balance = min(balance + Int64(policy.budgetPercent), Int64(Self.ceiling) * 100)
+        balance = min(balance + Int64(policy.budgetPercent) * Self.scale / 100, Self.full)
     }
 
     /// Pays for one retry; false when the budget is spent.
     package mutating func withdraw(at now: MonotonicTime) -> Bool {
         trickle(at: now)
-        guard balance >= 100 else { return false }
-        balance -= 100
+        guard balance >= Self.scale else { return false }
+        balance -= Self.scale
         return true
     }
 
     private mutating func trickle(at now: MonotonicTime) {
-        guard policy.budgetPerSecond > 0 else { return }
-        let elapsed = min(max(0, now.microseconds(since: trickledAt)), 3_600_000_000)
-        let earned = elapsed * Int64(policy.budgetPerSecond) / 10_000
-        guard earned > 0 else { return }
+        let elapsed = now.microseconds(since: trickledAt)
+        guard policy.budgetPerSecond > 0, elapsed > 0 else { return }
         trickledAt = now
-        balance = min(balance + earned, Int64(Self.ceiling) * 100)
+        // Compared by division first: a long sleep times a high rate would overflow.
+        let missing = Self.full - balance
+        let rate = Int64(policy.budgetPerSecond)
+        balance = missing / rate < elapsed ? Self.full : balance + elapsed * rate
     }
 }

@@ -37,14 +37,17 @@ package struct TokenBucket: Sendable, Equatable {
         return Int(copy.level / Self.scale) - (copy.level % Self.scale < 0 ? 1 : 0)
     }
 
-    /// The first moment at which ``take(_:at:)`` of `amount` will be granted if nothing else is taken before.
-    package func grantTime(_ amount: Int, at now: MonotonicTime) -> MonotonicTime {
+    /// The first moment at which ``take(_:at:)`` of `amount` will be granted if nothing is taken before but `ahead`
+    /// units, each as soon as it fits.
+    package func grantTime(_ amount: Int, after ahead: Int = 0, at now: MonotonicTime) -> MonotonicTime {
         var copy = self
         copy.refill(at: now)
-        let missing = Int64(min(max(amount, 0), capacity)) * Self.scale - copy.level
+        let needed = min(max(amount, 0), capacity) + min(max(ahead, 0), Self.ceiling)
+        let missing = Int64(needed) * Self.scale - copy.level
         guard missing > 0 else { return now }
         let wait = (missing + Int64(ratePerMinute) - 1) / Int64(ratePerMinute)
-        return now.advanced(byMicroseconds: wait)
+        // From the last refill, which is later than `now` where the question is older than the last event.
+        return copy.updatedAt.advanced(byMicroseconds: wait)
     }
 
     /// Takes `amount` units; call only when ``grantTime(_:at:)`` has come.
@@ -56,10 +59,14 @@ package struct TokenBucket: Sendable, Equatable {
     }
 
     /// Corrects an earlier take: positive gives back, negative takes more, into debt if need be.
+    ///
+    /// A correction drives the level into at most one minute's debt: the provider's own window reaches back no
+    /// further, and a usage that is absurd must not close a pool for years.
     package mutating func correct(by amount: Int, at now: MonotonicTime) {
         precondition(abs(amount) <= Self.ceiling, "correction out of range: \(amount)")
         refill(at: now)
-        level = min(level + Int64(amount) * Self.scale, Int64(capacity) * Self.scale)
+        let floor = min(level, -Int64(ratePerMinute) * Self.scale)
+        level = max(floor, min(level + Int64(amount) * Self.scale, Int64(capacity) * Self.scale))
         assert(level <= Int64(capacity) * Self.scale, "level \(level) over capacity \(capacity)")
     }
 
