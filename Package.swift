@@ -34,10 +34,12 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.0"),
+        .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
     ],
     targets: [
         // Floor 0: C, as thin as it gets.
         .target(name: "CCurl", linkerSettings: [.linkedLibrary("curl")]),
+        .target(name: "CBench"),
         .target(name: "CSystemd", linkerSettings: [.linkedLibrary("systemd")]),
         // Floor 1: bytes and vocabularies.
         floor("SluiceWire"),
@@ -58,11 +60,15 @@ let package = Package(
             ]),
         floor("SluiceClient", ["SluiceWire", nioCore, nioPosix]),
         floor("SluiceProvider", [nioCore, nioPosix, nioHTTP1]),
+        floor(
+            "SluiceBench",
+            ["CBench", "SluiceWire", .product(name: "Histogram", package: "hdrhistogram-swift")]),
         // Floor 5: the command line.
         .executableTarget(
             name: "sluice",
             dependencies: [
-                "SluiceAgent", "SluiceClient", "SluiceProvider", "SluiceConfig", "SluiceTelemetry", logging,
+                "SluiceAgent", "SluiceClient", "SluiceProvider", "SluiceBench", "SluiceConfig", "SluiceTelemetry",
+                "SluiceWire", logging,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: house),
@@ -75,6 +81,17 @@ let package = Package(
         tests("SluiceConfigTests", ["SluiceConfig", .product(name: "Yams", package: "Yams")], exclude: ["broken"]),
         tests("SluiceClientTests", ["SluiceClient", "SluiceWire", nioCore, nioPosix]),
         tests("SluiceProviderTests", ["SluiceProvider", nioCore, nioPosix, nioHTTP1]),
+        tests("SluicePolicyTests", ["SluicePolicy"]),
+        tests(
+            "SluiceBenchTests",
+            ["SluiceBench", "SluiceWire", .product(name: "Histogram", package: "hdrhistogram-swift")]),
+        tests(
+            "SluiceAgentTests",
+            [
+                "sluice", "SluiceAgent", "SluiceConfig", "SluiceProvider", "SluiceWire", nioCore, nioPosix, nioHTTP1,
+                logging,
+            ]),
+        tests("SluiceTidyTests", ["SluiceConfig", "SluiceTelemetry", "SluiceWire"]),
         .executableTarget(
             name: "sluice-fuzz", dependencies: ["SluiceWire", "SluiceOpenAI", "SluiceConfig"], path: "Tests/Fuzz",
             exclude: ["README.md", "build-libfuzzer"], swiftSettings: house),
