@@ -151,14 +151,17 @@ extension PolicyEngine {
         }
     }
 
+    /// All that are due are gone before anybody is sent in their place: who expires too must not be.
     private mutating func expireDue(at now: MonotonicTime, into effects: inout [Effect]) {
+        var relieved: [PoolID] = []
         while let key = deadlines.firstKey, key <= now.microseconds, let slot = deadlines.first {
             let id = calls.id(ofSlot: slot)
             guard let record = calls[id] else { preconditionFailure("a deadline without a call: \(id)") }
             retire(id, record)
             effects.append(.expire(id, attempts: record.attempts, inFlight: record.state == .sent))
-            pump(record.pool, at: now, into: &effects)
+            if !relieved.contains(record.pool) { relieved.append(record.pool) }
         }
+        for pool in relieved { pump(pool, at: now, into: &effects) }
     }
 }
 
