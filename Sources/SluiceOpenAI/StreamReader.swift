@@ -74,7 +74,9 @@ package struct StreamReader: Sendable {
     private mutating func typedEvent(_ object: JSONObjectSlice, in data: RawSpan) -> StreamStep {
         var step = StreamStep(forward: true)
         guard let type = object.value("type", in: data), type.kind == .string else {
-            if object.value("error", in: data)?.kind == .object { step.end = .failed }
+            if let error = object.value("error", in: data), error.kind == .object {
+                return StreamStep(forward: false, end: .failed, error: data.copy(error.range))
+            }
             return step
         }
         let name = (type.start + 1)..<(type.end - 1)
