@@ -75,7 +75,9 @@ extension Coordinator {
         call.wasQueued = true
         guard call.plan.progress else { return }
         call.session.send {
-            $0.queued(id: call.plan.id, pool: call.pool.name, position: position, etaMS: Int(etaMicroseconds / 1000))
+            // The core counts places from 1, the protocol the calls ahead from 0.
+            $0.queued(
+                id: call.plan.id, pool: call.pool.name, position: position - 1, etaMS: Int(etaMicroseconds / 1000))
         }
     }
 
