@@ -143,6 +143,13 @@ extension Coordinator {
         end(call, WireError(.policyDeadlineExceeded, message, limit: "deadline_ms"), cancel: true)
     }
 
+    /// Ends calls together: those that wait before those that run, and the last in the queue first, so that none of
+    /// them is sent for a moment because another made room.
+    func endTogether(_ calls: [CallContext], _ end: (CallContext) -> Void) {
+        for call in calls.filter({ $0.token == nil }).sorted(by: { $0.arrivedAt > $1.arrivedAt }) { end(call) }
+        for call in calls where call.token != nil { end(call) }
+    }
+
     /// Ends a call with an error: aborts its transfer, tells the core where `cancel` says so, answers the caller.
     func end(_ call: CallContext, _ error: WireError, cancel: Bool) {
         var error = error
