@@ -94,6 +94,16 @@ package final class Agent: Sendable {
     ///     manager.
     ///   - ready: called once every socket listens.
     package func run(isDaemon: Bool = true, ready: @escaping @Sendable () -> Void = {}) async throws {
+        do {
+            try await serve(isDaemon: isDaemon, ready: ready)
+        } catch {
+            stopped.succeed(())
+            try? await finish()
+            throw error
+        }
+    }
+
+    private func serve(isDaemon: Bool, ready: @escaping @Sendable () -> Void) async throws {
         var activated = isDaemon ? try SocketActivation.take() : ActivatedSockets()
         for stray in activated.unserved { logger.warning("\(stray)") }
         let listeners = Listeners(group: group, coordinator: coordinator, factWorkers: factWorkers)
