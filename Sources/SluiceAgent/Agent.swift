@@ -118,7 +118,7 @@ package final class Agent: Sendable {
             "ready", metadata: ["socket": "\(paths.agentSocket)", "version": "\(SluiceVersion.current)"])
         ready()
         try await stopped.futureResult.get()
-        listeners.close()
+        listeners.closeCallers()
         await lifecycle.drain()
         try await finish()
     }

@@ -160,7 +160,10 @@ final class Coordinator {
     /// Refuses new calls from now on and says so to every client.
     func beginDrain() {
         isDraining = true
-        for session in sessions.values { sendGoaway(to: session) }
+        for session in sessions.values {
+            sendGoaway(to: session)
+            if session.calls.isEmpty { session.closeAfterFlush() }
+        }
         flushDirty()
     }
 
