@@ -15,6 +15,8 @@ package struct AgentOptions: Sendable {
     package var runtimeDirectory: String?
     package var stateDirectory: String?
     package var environment: [String: String]
+    /// Puts what a reload says of the log in force; called on the agent's event loop.
+    package var applyLog: @Sendable (LogSettings) -> Void = { _ in }
 
     package init(
         configurationFile: String? = nil, runtimeDirectory: String? = nil, stateDirectory: String? = nil,
@@ -111,7 +113,12 @@ package final class Agent: Sendable {
         try await begin()
         let lifecycle = Lifecycle(
             coordinator: coordinator, engine: engine, notifier: notifier, logger: logger, loop: group.next(),
-            stopped: stopped, reload: { [options] in AgentSetup.reload(options) })
+            stopped: stopped,
+            reload: { [options] in
+                let result = AgentSetup.reload(options)
+                if case .success(let loaded) = result { options.applyLog(loaded.configuration.agent.log) }
+                return result
+            })
         if isDaemon { lifecycle.watchSignals() }
         lifecycle.start()
         logger.info(
@@ -120,6 +127,7 @@ package final class Agent: Sendable {
         try await stopped.futureResult.get()
         listeners.closeCallers()
         await lifecycle.drain()
+        listeners.close()
         try await finish()
     }
 
