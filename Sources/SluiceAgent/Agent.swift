@@ -15,6 +15,8 @@ package struct AgentOptions: Sendable {
     package var runtimeDirectory: String?
     package var stateDirectory: String?
     package var environment: [String: String]
+    /// Puts what a reload says of the log in force; called on the agent's event loop.
+    package var applyLog: @Sendable (LogSettings) -> Void = { _ in }
 
     package init(
         configurationFile: String? = nil, runtimeDirectory: String? = nil, stateDirectory: String? = nil,
@@ -94,6 +96,16 @@ package final class Agent: Sendable {
     ///     manager.
     ///   - ready: called once every socket listens.
     package func run(isDaemon: Bool = true, ready: @escaping @Sendable () -> Void = {}) async throws {
+        do {
+            try await serve(isDaemon: isDaemon, ready: ready)
+        } catch {
+            stopped.succeed(())
+            try? await finish()
+            throw error
+        }
+    }
+
+    private func serve(isDaemon: Bool, ready: @escaping @Sendable () -> Void) async throws {
         var activated = isDaemon ? try SocketActivation.take() : ActivatedSockets()
         for stray in activated.unserved { logger.warning("\(stray)") }
         let listeners = Listeners(group: group, coordinator: coordinator, factWorkers: factWorkers)
@@ -101,15 +113,21 @@ package final class Agent: Sendable {
         try await begin()
         let lifecycle = Lifecycle(
             coordinator: coordinator, engine: engine, notifier: notifier, logger: logger, loop: group.next(),
-            stopped: stopped, reload: { [options] in AgentSetup.reload(options) })
+            stopped: stopped,
+            reload: { [options] in
+                let result = AgentSetup.reload(options)
+                if case .success(let loaded) = result { options.applyLog(loaded.configuration.agent.log) }
+                return result
+            })
         if isDaemon { lifecycle.watchSignals() }
         lifecycle.start()
         logger.info(
             "ready", metadata: ["socket": "\(paths.agentSocket)", "version": "\(SluiceVersion.current)"])
         ready()
         try await stopped.futureResult.get()
-        listeners.close()
+        listeners.closeCallers()
         await lifecycle.drain()
+        listeners.close()
         try await finish()
     }
 

@@ -30,7 +30,8 @@ struct AttemptReader {
     let wallNowMS: Int
 
     func read() -> AttemptReading {
-        guard let head = end.head, end.failure == nil || call.stream?.end == .complete else {
+        // What the stream said of its end counts more than how the connection ended after it.
+        guard let head = end.head, end.failure == nil || call.stream?.end != nil else {
             return transport(end.failure ?? .connectionLost)
         }
         guard (200...299).contains(head.status) else { return providerError(head) }

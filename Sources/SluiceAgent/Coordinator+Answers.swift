@@ -132,6 +132,7 @@ extension Coordinator {
             call.session.send { $0.result(id: call.plan.id, summary, finish: finish, error: error) }
         case .failure(let error): fail(call, error, at: now)
         }
+        if isDraining, call.session.calls.isEmpty { call.session.closeAfterFlush() }
     }
 
     /// An error is an `error` event, or the end of a stream that had begun.

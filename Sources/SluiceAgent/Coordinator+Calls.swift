@@ -75,7 +75,9 @@ extension Coordinator {
         call.wasQueued = true
         guard call.plan.progress else { return }
         call.session.send {
-            $0.queued(id: call.plan.id, pool: call.pool.name, position: position, etaMS: Int(etaMicroseconds / 1000))
+            // The core counts places from 1, the protocol the calls ahead from 0.
+            $0.queued(
+                id: call.plan.id, pool: call.pool.name, position: position - 1, etaMS: Int(etaMicroseconds / 1000))
         }
     }
 
@@ -139,6 +141,13 @@ extension Coordinator {
             "the deadline of \(call.plan.deadlineMS) ms passed while the call was "
             + (call.token == nil ? "waiting in \(call.pool.name)" : "with the provider")
         end(call, WireError(.policyDeadlineExceeded, message, limit: "deadline_ms"), cancel: true)
+    }
+
+    /// Ends calls together: those that wait before those that run, and the last in the queue first, so that none of
+    /// them is sent for a moment because another made room.
+    func endTogether(_ calls: [CallContext], _ end: (CallContext) -> Void) {
+        for call in calls.filter({ $0.token == nil }).sorted(by: { $0.arrivedAt > $1.arrivedAt }) { end(call) }
+        for call in calls where call.token != nil { end(call) }
     }
 
     /// Ends a call with an error: aborts its transfer, tells the core where `cancel` says so, answers the caller.

@@ -135,7 +135,7 @@ final class Coordinator {
             let left = connectionsByUID[uid, default: 1] - 1
             connectionsByUID[uid] = left > 0 ? left : nil
         }
-        for call in session.calls.values { disconnected(call) }
+        endTogether(Array(session.calls.values), disconnected)
         flushDirty()
     }
 
@@ -161,7 +161,10 @@ final class Coordinator {
     /// Refuses new calls from now on and says so to every client.
     func beginDrain() {
         isDraining = true
-        for session in sessions.values { sendGoaway(to: session) }
+        for session in sessions.values {
+            sendGoaway(to: session)
+            if session.calls.isEmpty { session.closeAfterFlush() }
+        }
         flushDirty()
     }
 
@@ -171,7 +174,7 @@ final class Coordinator {
 
     /// Ends what is left, with an honest word on what it may have cost.
     func endDrain() {
-        for call in callsByID.values {
+        endTogether(Array(callsByID.values)) { call in
             end(call, WireError(.policyDraining, "the agent stopped before the call was finished"), cancel: true)
         }
         flushDirty()

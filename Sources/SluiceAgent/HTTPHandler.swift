@@ -13,6 +13,8 @@ enum HTTPRoutes: Sendable {
 struct HTTPReply {
     var status: HTTPResponseStatus = .ok
     var contentType = "text/plain; charset=utf-8"
+    /// The methods of a 405's `allow`.
+    var allow: String?
     var body: String
 }
 
@@ -69,7 +71,7 @@ final class HTTPHandler: ChannelInboundHandler {
     }
 
     private func refuse(_ allowed: String) -> HTTPReply {
-        HTTPReply(status: .methodNotAllowed, body: "use \(allowed)\n")
+        HTTPReply(status: .methodNotAllowed, allow: allowed, body: "use \(allowed)\n")
     }
 
     private func reload() -> HTTPReply {
@@ -89,6 +91,7 @@ final class HTTPHandler: ChannelInboundHandler {
         headers.add(name: "content-type", value: reply.contentType)
         headers.add(name: "content-length", value: String(bytes.readableBytes))
         headers.add(name: "cache-control", value: "no-store")
+        if let allow = reply.allow { headers.add(name: "allow", value: allow) }
         if !request.isKeepAlive { headers.add(name: "connection", value: "close") }
         context.write(
             wrapOutboundOut(.head(HTTPResponseHead(version: request.version, status: reply.status, headers: headers))),

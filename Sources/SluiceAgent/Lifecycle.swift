@@ -74,10 +74,12 @@ final class Lifecycle: Sendable {
 
     /// Applies the configuration file anew, wholly or not at all; answers with the problems.
     private func reloadNow() -> [String] {
+        guard !coordinator.value.isDraining else { return ["the agent is stopping"] }
         notifier.reloading(status: "reloading")
         defer { notifier.ready(status: "running") }
         switch reload() {
         case .success(let loaded):
+            warnOfRestart(loaded.configuration.changes(from: coordinator.value.configuration))
             coordinator.value.reload(loaded.configuration, routes: loaded.routes)
             coordinator.value.metrics.reloaded(success: true)
             logger.info("configuration reloaded")
@@ -87,6 +89,13 @@ final class Lifecycle: Sendable {
             for problem in error.problems { logger.error("\(problem)") }
             logger.error("configuration not reloaded, the old one stays in force")
             return error.problems
+        }
+    }
+
+    /// What was changed and cannot be applied to a running agent.
+    private func warnOfRestart(_ changes: [ConfigurationChange]) {
+        for change in changes where change.effect == .restart {
+            logger.warning("a changed setting needs a restart", metadata: ["change": "\(change)"])
         }
     }
 

@@ -8,8 +8,9 @@ import SluiceWire
 
 /// The agent's listening sockets: from the service manager where it passed them, else made here.
 final class Listeners {
-    private(set) var channels: [any Channel] = []
-    private var files: [SocketFile] = []
+    private var callers: (any Channel)?
+    private var channels: [any Channel] = []
+    private var files: [ActivatedSocketName: SocketFile] = [:]
     private let group: any EventLoopGroup
     private let coordinator: NIOLoopBound<Coordinator>
     private let factWorkers: NIOThreadPool
@@ -30,7 +31,7 @@ final class Listeners {
         if let passed = activated.take(name) { return passed }
         let file = try SocketFile.listen(
             at: path, options: SocketFile.Options(mode: UInt32(settings.mode), group: settings.group))
-        files.append(file)
+        files[name] = file
         return file.descriptor
     }
 
@@ -49,7 +50,7 @@ final class Listeners {
                     try Self.accept(channel, coordinator.value, users, workers)
                 }
             }
-        channels.append(try await bootstrap.withBoundSocket(descriptor).get())
+        callers = try await bootstrap.withBoundSocket(descriptor).get()
     }
 
     func serveHTTP(_ descriptor: NIOBSDSocket.Handle, _ routes: HTTPRoutes) async throws {
@@ -73,10 +74,17 @@ final class Listeners {
             }
     }
 
-    /// No more connections; the ones that stand go on.
+    /// No more callers. Those that are connected go on, and whoever watches can watch to the end.
+    func closeCallers() {
+        // The path before the descriptor: see `SocketFile.removePath`.
+        files.removeValue(forKey: .agent)?.removePath()
+        callers?.close(promise: nil)
+    }
+
+    /// Nobody else either.
     func close() {
+        for file in files.values { file.removePath() }
         for channel in channels { channel.close(promise: nil) }
-        for file in files { file.removePath() }
     }
 
     private static func accept(

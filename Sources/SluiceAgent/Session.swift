@@ -216,10 +216,12 @@ final class Session: ChannelInboundHandler {
 
     func flush() {
         isDirty = false
-        guard let context, !output.bytes.isEmpty else { return }
-        coordinator.metrics.sent(bytes: output.bytes.count)
-        context.writeAndFlush(wrapOutboundOut(context.channel.allocator.buffer(bytes: output.bytes)), promise: nil)
-        output.reset()
+        guard let context else { return }
+        if !output.bytes.isEmpty {
+            coordinator.metrics.sent(bytes: output.bytes.count)
+            context.writeAndFlush(wrapOutboundOut(context.channel.allocator.buffer(bytes: output.bytes)), promise: nil)
+            output.reset()
+        }
         if isClosing { context.close(mode: .all, promise: nil) }
     }
 

@@ -90,6 +90,9 @@ package struct StreamReader: Sendable {
     private mutating func typedEvent(_ object: JSONObjectSlice, in data: RawSpan) -> StreamStep {
         var step = StreamStep(forward: true)
         guard let type = object.value("type", in: data), type.kind == .string else {
+            if let error = object.value("error", in: data), error.kind == .object {
+                return StreamStep(forward: false, end: .failed, error: data.copy(error.range))
+            }
             if Self.hasError(object, in: data) { step.end = .failed }
             return step
         }

@@ -154,6 +154,7 @@ extension PolicyEngine {
         }
     }
 
+    /// All that are due are gone before anybody is sent in their place: who expires too must not be.
     private mutating func expireDue(at now: MonotonicTime, into effects: inout [Effect]) {
         while let key = deadlines.firstKey, key <= now.microseconds, let slot = deadlines.first {
             let id = calls.id(ofSlot: slot)

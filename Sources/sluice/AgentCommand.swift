@@ -4,6 +4,7 @@ import Logging
 import SluiceAgent
 import SluiceConfig
 import SluiceTelemetry
+import Synchronization
 
 /// `sluice agent`
 struct AgentCommand: AsyncParsableCommand {
@@ -33,15 +34,13 @@ struct AgentCommand: AsyncParsableCommand {
 
     func run() async throws {
         let environment = ProcessInfo.processInfo.environment
-        let options = AgentOptions(
+        let log = AgentLog()
+        var options = AgentOptions(
             configurationFile: config, runtimeDirectory: runtimeDir, stateDirectory: stateDir,
             environment: environment)
+        options.applyLog = log.apply
         do {
-            let agent = try Agent(options) { settings in
-                let output = LogOutput(
-                    format: LogFormat(settings.format), level: .init(settings.level), environment: environment)
-                return Logger(label: "sluice") { output.handler(label: $0) }
-            }
+            let agent = try Agent(options) { log.open($0, environment: environment) }
             try await agent.run()
         } catch let error as AgentStartError {
             Terminal.complain(error.description)
@@ -52,6 +51,20 @@ struct AgentCommand: AsyncParsableCommand {
             throw ExitCode(1)
         }
     }
+}
+
+/// The process's log, whose level follows the configuration.
+private final class AgentLog: Sendable {
+    private let output = Mutex<LogOutput?>(nil)
+
+    func open(_ settings: LogSettings, environment: [String: String]) -> Logger {
+        let opened = LogOutput(
+            format: LogFormat(settings.format), level: .init(settings.level), environment: environment)
+        output.withLock { $0 = opened }
+        return Logger(label: "sluice") { opened.handler(label: $0) }
+    }
+
+    func apply(_ settings: LogSettings) { output.withLock { $0?.level = .init(settings.level) } }
 }
 
 extension Logger.Level {

@@ -17,7 +17,8 @@ struct BodyTests {
         try await House.with(Setup(socket: scratch.file("raw.sock"))) { house in
             let caller = try house.connect()
             caller.call("1", Self.odd)
-            let result = try await caller.end(of: "1")
+            // Not by its fields: what reads JSON in this test cannot read a number of this size.
+            let result = try await caller.first { $0.text.contains(#""event":"result""#) }
             #expect(upstream.received.first.map { String(decoding: $0.body, as: UTF8.self) } == Self.odd)
             #expect(result.text.contains(#""body":"# + Self.odd))
         }
@@ -37,10 +38,10 @@ struct BodyTests {
         try await House.with(Setup(socket: scratch.file("raw.sock"))) { house in
             let caller = try house.connect()
             caller.call("1", Body.chat(stream: true))
+            let odd = try await caller.first { $0.text.contains(#""event":"chunk""#) }
+            #expect(odd.text.contains(#""data":"# + Self.odd))
             let result = try await caller.end(of: "1")
-            let chunks = caller.unread("chunk")
-            #expect(chunks.count == 2 && result.string("finish") == "complete")
-            #expect(chunks.first?.text.contains(#""data":"# + Self.odd) == true)
+            #expect(caller.unread("chunk").count == 1 && result.string("finish") == "complete")
             // No usage came: the cost is only guessed at.
             #expect(result.string("charged") == "estimated" && !result.has("usage"))
             #expect(upstream.received.count == 1)

@@ -127,7 +127,10 @@ struct ReloadTests {
         let agent = try await SpawnedAgent(Setup(), scratch)
         try scratch.write("config.yaml", Setup(agent: ["log:", "  level: error"]).yaml(scratch))
         agent.process.signal(SIGHUP)
-        try await agent.process.says("configuration reloaded")
+        try await eventually("the reload is counted") {
+            let metrics = try await HTTPExchange.get("/metrics", at: agent.statsSocket).body
+            return metric(#"sluice_reloads_total{result="success"}"#, in: metrics) == 1
+        }
         #expect(await agent.stop() == 0)
         #expect(!agent.process.output.contains("draining"))
     }

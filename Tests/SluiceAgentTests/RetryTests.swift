@@ -111,17 +111,31 @@ struct RetryTests {
         }
     }
 
-    @Test("A 429 freezes the pool for retry-after-ms, is told, and the call then succeeds in its old place")
-    func rateLimited() async throws {
+    @Test("A 429 freezes the pool for retry-after-ms: whoever comes now waits too")
+    func frozen() async throws {
         try await House.with { house in
             let caller = try house.connect()
-            caller.call("1", Body.fault("fault=429,retry-after-ms=300,times=1"))
+            caller.call("1", Body.fault("fault=429,retry-after-ms=60000,times=1"))
             let retrying = try await caller.next("retrying", "1")
             #expect(retrying.code == "provider_rate_limited" && retrying.int("status") == 429)
-            #expect((retrying.int("delay_ms") ?? 0) >= 290)
+            #expect((60_000...90_000).contains(try #require(retrying.int("delay_ms")) + 1))
             caller.call("2", Body.chat())
-            #expect(try await caller.next("queued", "2").kind == "queued")
+            #expect((try #require(try await caller.next("queued", "2").int("eta_ms"))) > 30_000)
             #expect(try await house.status().has("pools.0.frozen_ms"))
+            caller.cancel("1")
+            // Nothing was charged for what the provider refused, and nothing was sent of the other.
+            #expect(try await caller.end(of: "1").string("charged") == "none")
+            #expect(house.provider.stats().requests == 1)
+        }
+    }
+
+    @Test("After the freeze the call succeeds in its old place, and so does who waited behind it")
+    func resumed() async throws {
+        try await House.with { house in
+            let caller = try house.connect()
+            caller.call("1", Body.fault("fault=429,retry-after-ms=50,times=1"))
+            _ = try await caller.next("retrying", "1")
+            caller.call("2", Body.chat())
             let first = try await caller.end(of: "1")
             #expect(first.kind == "result" && first.int("attempts") == 2)
             #expect(try await caller.end(of: "2").kind == "result")

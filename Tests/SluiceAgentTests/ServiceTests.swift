@@ -7,12 +7,13 @@ struct ServiceTests {
     /// The datagrams that a service manager would get.
     private final class Manager: Sendable {
         let messages: AsyncStream<String>
-        private let descriptor: Int32
+        private let socket: OpenSocket
 
         init(_ path: String) throws {
             let descriptor = try RawSocket.bind(path, datagrams: true)
             let (stream, continuation) = AsyncStream<String>.makeStream()
-            self.descriptor = descriptor
+            let socket = OpenSocket(descriptor)
+            self.socket = socket
             messages = stream
             Thread.detachNewThread {
                 while true {
@@ -21,11 +22,11 @@ struct ServiceTests {
                     continuation.yield(String(decoding: bytes, as: UTF8.self))
                 }
                 continuation.finish()
-                close(descriptor)
+                socket.close()
             }
         }
 
-        deinit { shutdown(descriptor, Int32(SHUT_RDWR)) }
+        deinit { socket.shut(SHUT_RDWR) }
 
         /// The next message with the text; those before it are passed over.
         func next(_ text: String) async throws -> String {

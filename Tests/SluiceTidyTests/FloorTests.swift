@@ -29,7 +29,10 @@ enum Floors {
             "Glibc", "Dispatch", "Synchronization", "FoundationEssentials", "Logging", "NIOCore", "NIOPosix",
             "NIOHTTP1",
         ],
-        "SluiceClient": ["Synchronization", "FoundationEssentials", "NIOCore", "NIOPosix"],
+        // The client may be built elsewhere too, so it asks for whichever C library there is.
+        "SluiceClient": [
+            "Glibc", "Musl", "Darwin", "Synchronization", "FoundationEssentials", "NIOCore", "NIOPosix",
+        ],
         "SluiceProvider": ["Glibc", "Synchronization", "NIOCore", "NIOPosix", "NIOHTTP1"],
         "SluiceBench": [
             "Glibc", "Dispatch", "Synchronization", "FoundationEssentials", "NIOCore", "NIOPosix", "NIOHTTP1",

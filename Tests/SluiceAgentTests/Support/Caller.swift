@@ -8,6 +8,7 @@ struct Gone: Error {}
 /// A client made of a socket and nothing else, so that what crosses is what the test wrote.
 final class Caller: Sendable {
     private let descriptor: Int32
+    private let socket: OpenSocket
     private let arrivals: AsyncStream<Event>
     private let passed = Mutex<[Event]>([])
 
@@ -15,13 +16,15 @@ final class Caller: Sendable {
     init(_ path: String, greets: Bool = true, reads: Bool = true) throws {
         let descriptor = try RawSocket.connect(path)
         let (stream, continuation) = AsyncStream<Event>.makeStream()
+        let socket = OpenSocket(descriptor)
         self.descriptor = descriptor
+        self.socket = socket
         arrivals = stream
         if reads {
             Thread.detachNewThread {
                 Self.pump(descriptor, continuation)
                 continuation.finish()
-                Glibc.close(descriptor)
+                socket.close()
             }
         }
         if greets { send(#"{"op":"hello","proto":1,"client":"e2e/1"}"#) }
@@ -35,12 +38,14 @@ final class Caller: Sendable {
             let bytes = RawSocket.read(descriptor)
             if bytes.isEmpty { return }
             pending += bytes
-            while pending.count >= 4 {
-                let length = pending[..<4].reduce(0) { $0 << 8 | Int($1) }
-                guard pending.count >= 4 + length else { break }
-                events.yield(Event(payload: Array(pending[4..<(4 + length)])))
-                pending.removeFirst(4 + length)
+            var start = 0
+            while pending.count >= start + 4 {
+                let length = pending[start..<(start + 4)].reduce(0) { $0 << 8 | Int($1) }
+                guard pending.count >= start + 4 + length else { break }
+                events.yield(Event(payload: Array(pending[(start + 4)..<(start + 4 + length)])))
+                start += 4 + length
             }
+            pending.removeFirst(start)
         }
     }
 
@@ -73,10 +78,10 @@ final class Caller: Sendable {
     func grant(_ id: String, _ bytes: Int) { send(#"{"op":"grant","id":"\#(id)","bytes":\#(bytes)}"#) }
 
     /// The end of file, as the death of the process would bring it.
-    func close() { shutdown(descriptor, Int32(SHUT_RDWR)) }
+    func close() { socket.shut(SHUT_RDWR) }
 
     /// No more from here; the answers could still be read.
-    func closeWriting() { shutdown(descriptor, Int32(SHUT_WR)) }
+    func closeWriting() { socket.shut(SHUT_WR) }
 
     // MARK: Receiving
 

@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import Synchronization
 
 /// System calls on sockets, for the sides that are not under test.
 enum RawSocket {
@@ -59,6 +60,28 @@ enum RawSocket {
             raw.withMemoryRebound(to: sockaddr.self) { name in
                 name.baseAddress.map { body($0, socklen_t(MemoryLayout<sockaddr_un>.size)) } ?? -1
             }
+        }
+    }
+}
+
+/// A descriptor that one thread closes while others may still shut it down: never one that is somebody else's by then.
+final class OpenSocket: Sendable {
+    private let descriptor: Mutex<Int32?>
+
+    init(_ descriptor: Int32) { self.descriptor = Mutex(descriptor) }
+
+    deinit { close() }
+
+    func shut(_ direction: Int) {
+        descriptor.withLock { open in
+            if let open { shutdown(open, Int32(direction)) }
+        }
+    }
+
+    func close() {
+        descriptor.withLock { open in
+            if let open { Glibc.close(open) }
+            open = nil
         }
     }
 }

@@ -27,7 +27,7 @@ final class ScriptedUpstream: Sendable {
         func event(_ data: String) { write("data: \(data)\n\n") }
     }
 
-    private let listener: Int32
+    private let listener: OpenSocket
     private let log = Log()
 
     private final class Log: Sendable {
@@ -38,12 +38,13 @@ final class ScriptedUpstream: Sendable {
 
     /// - Parameter script: answers one request on a thread of its own; true keeps the connection open.
     init(_ path: String, _ script: @escaping @Sendable (Exchange) -> Bool) throws {
-        let listener = try RawSocket.bind(path)
+        let descriptor = try RawSocket.bind(path)
+        let listener = OpenSocket(descriptor)
         self.listener = listener
         Thread.detachNewThread { [log] in
             while true {
-                let peer = accept(listener, nil, nil)
-                guard peer >= 0 else { return }
+                let peer = accept(descriptor, nil, nil)
+                guard peer >= 0 else { return listener.close() }
                 Thread.detachNewThread {
                     while let exchange = Self.read(peer, log), script(exchange) {}
                     shutdown(peer, Int32(SHUT_RDWR))
@@ -53,10 +54,7 @@ final class ScriptedUpstream: Sendable {
         }
     }
 
-    deinit {
-        shutdown(listener, Int32(SHUT_RDWR))
-        close(listener)
-    }
+    deinit { listener.shut(SHUT_RDWR) }
 
     private static func read(_ peer: Int32, _ log: Log) -> Exchange? {
         var bytes: [UInt8] = []
