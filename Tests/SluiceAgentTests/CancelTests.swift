@@ -42,7 +42,7 @@ struct CancelTests {
             caller.call("first", Body.fault("fault=hang"))
             try await house.underWay(1)
             caller.call("second", Body.chat())
-            #expect(try await caller.next("queued", "second").string("pool") == "up/all")
+            #expect(try await caller.next("queued", "second").string("pool") == "all")
             caller.cancel("second")
             let end = try await caller.end(of: "second")
             #expect(end.code == "caller_cancelled" && end.string("charged") == "none" && end.int("attempts") == 0)
@@ -81,7 +81,7 @@ struct CancelTests {
             #expect(try await other.end(of: "o").kind == "result")
             try await eventually("its end is counted") {
                 let metrics = try await house.metrics()
-                let series = #"sluice_calls_total{pool="up/all",lane="normal",endpoint="chat/completions","#
+                let series = #"sluice_calls_total{pool="all",lane="normal",endpoint="chat/completions","#
                 return metric(series + #"outcome="caller_disconnected"}"#, in: metrics) == 2
             }
         }

@@ -140,8 +140,8 @@ struct RetryTests {
             #expect(first.kind == "result" && first.int("attempts") == 2)
             #expect(try await caller.end(of: "2").kind == "result")
             let metrics = try await house.metrics()
-            #expect(metric(#"sluice_upstream_rate_limited_total{pool="up/all"}"#, in: metrics) == 1)
-            let retries = #"sluice_retries_total{pool="up/all",reason="provider_rate_limited"}"#
+            #expect(metric(#"sluice_upstream_rate_limited_total{pool="all"}"#, in: metrics) == 1)
+            let retries = #"sluice_retries_total{pool="all",reason="provider_rate_limited"}"#
             #expect(metric(retries, in: metrics) == 1)
         }
     }

@@ -5,7 +5,7 @@ import Testing
 
 @Suite("Metrics, health and status", .timeLimit(.minutes(1)))
 struct StatsTests {
-    private static let calls = #"sluice_calls_total{pool="up/all",lane="normal",endpoint="chat/completions",outcome="#
+    private static let calls = #"sluice_calls_total{pool="all",lane="normal",endpoint="chat/completions",outcome="#
 
     @Test("The counters agree with the calls that were made")
     func counters() async throws {
@@ -26,13 +26,13 @@ struct StatsTests {
             let metrics = try await house.metrics()
             #expect(metric(Self.calls + #""ok"}"#, in: metrics) == 5)
             #expect(metric(Self.calls + #""provider_invalid_request"}"#, in: metrics) == 1)
-            let attempts = #"sluice_upstream_attempts_total{pool="up/all",outcome="#
+            let attempts = #"sluice_upstream_attempts_total{pool="all",outcome="#
             #expect(metric(attempts + #""ok"}"#, in: metrics) == 5)
             #expect(metric(attempts + #""provider_server_error"}"#, in: metrics) == 2)
-            #expect(metric(#"sluice_tokens_total{pool="up/all",direction="output"}"#, in: metrics) == Double(tokens))
+            #expect(metric(#"sluice_tokens_total{pool="all",direction="output"}"#, in: metrics) == Double(tokens))
             #expect(metric(#"sluice_frames_rejected_total{code="caller_invalid_json"}"#, in: metrics) == 1)
-            #expect(metric(#"sluice_call_duration_seconds_count{pool="up/all",lane="normal"}"#, in: metrics) == 6)
-            #expect(metric(#"sluice_calls_in_flight{pool="up/all"}"#, in: metrics) == 0)
+            #expect(metric(#"sluice_call_duration_seconds_count{pool="all",lane="normal"}"#, in: metrics) == 6)
+            #expect(metric(#"sluice_calls_in_flight{pool="all"}"#, in: metrics) == 0)
             #expect(metric("sluice_connections", in: metrics) == 1)
             #expect(metric("sluice_connections_total", in: metrics) == 1)
             #expect(metric("process_open_fds", in: metrics) > 3)
@@ -48,12 +48,12 @@ struct StatsTests {
             caller.call("2", Body.chat())
             _ = try await caller.next("queued", "2")
             let metrics = try await house.metrics()
-            #expect(metric(#"sluice_calls_in_flight{pool="up/all"}"#, in: metrics) == 1)
-            #expect(metric(#"sluice_queue_depth{pool="up/all"}"#, in: metrics) == 1)
+            #expect(metric(#"sluice_calls_in_flight{pool="all"}"#, in: metrics) == 1)
+            #expect(metric(#"sluice_queue_depth{pool="all"}"#, in: metrics) == 1)
             #expect(metric("sluice_queue_bytes", in: metrics) == Double(Body.chat().utf8.count))
             let status = try await house.status()
             #expect(status.int("in_flight") == 1 && status.int("queued") == 1)
-            #expect(status.string("pools.0.name") == "up/all" && status.int("pools.0.max_in_flight") == 1)
+            #expect(status.string("pools.0.name") == "all" && status.int("pools.0.max_in_flight") == 1)
             #expect(status.int("connections.0.in_flight") == 2 && status.string("state") == "running")
         }
     }
