@@ -135,9 +135,10 @@ extension VectorCall {
             guard let got = outcome.error else { return ["no error, but \(outcome)"] }
             return got.json == error.members ? [] : ["error \(got.json)"]
         }
-        let kind = expected["lost"] ?? expected["unreachable"]
+        let kind = expected["lost"] ?? expected["violation"] ?? expected["unreachable"]
         guard let got = outcome.error, got.family == .client else { return ["no loss, but \(outcome)"] }
         if expected["unreachable"] != nil, got.code != .clientUnreachable { return ["\(got)"] }
+        if expected["violation"] != nil, got.code != .clientProtocolViolation { return ["\(got)"] }
         return got.json["charged"] == kind?["charged"] ? [] : ["charged \(got.charged): \(got)"]
     }
 

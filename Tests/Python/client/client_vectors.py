@@ -15,6 +15,12 @@ FACTS = ("status", "charged", "attempts", "upstream_request_id", "model", "finis
 ERROR = ("code", "message", "retryable", "retry_after_ms", "limit", "field", "attempts", "charged", "status",
          "upstream")
 
+KINDS = {
+    "lost": sluice.ConnectionLost,
+    "violation": sluice.ProtocolViolation,
+    "unreachable": (sluice.AgentUnreachable, sluice.ProtocolViolation),
+}
+
 
 def load():
     """Every vector with its full name."""
@@ -310,9 +316,9 @@ def judge(outcome):
         assert isinstance(outcome.error, sluice.SluiceError), repr(outcome.error)
         judge_error(outcome.error, {**dict.fromkeys(ERROR), **expected["error"]})
     else:
-        kind = sluice.ConnectionLost if "lost" in expected else (sluice.AgentUnreachable, sluice.ProtocolViolation)
-        assert isinstance(outcome.error, kind), repr(outcome.error)
-        assert outcome.error.charged == (expected.get("lost") or expected["unreachable"])["charged"]
+        name = next(name for name in KINDS if name in expected)
+        assert isinstance(outcome.error, KINDS[name]), repr(outcome.error)
+        assert outcome.error.charged == expected[name]["charged"]
 
 
 def judge_cancelled(outcome):
