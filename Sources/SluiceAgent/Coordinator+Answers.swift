@@ -54,7 +54,6 @@ extension Coordinator {
         call.requestID = end.head?["x-request-id"] ?? call.requestID
         metrics.exchange(end)
         var effects: [Effect] = []
-        observe(end.head, call, at: now, into: &effects)
         let attempt = AttemptReader(call: call, end: end, wallNowMS: WallClock.nowMS).read()
         if attempt.mayHaveCost { call.anythingSent = true }
         let verdict = policy.attemptEnded(

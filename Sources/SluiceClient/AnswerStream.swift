@@ -56,8 +56,10 @@ private final class Lease: Sendable {
         switch await exchange.next() {
         case .chunk(let chunk): return chunk
         case .ended(.failure(let error)): throw error
-        case .ended(.answer):
-            throw SluiceError(.clientProtocolViolation, "the agent answered a streamed call with a plain result")
+        case .ended(.answer(let answer)):
+            throw SluiceError(
+                .clientProtocolViolation, "the agent answered a streamed call with a plain result",
+                charged: answer.facts.charged)
         case .ended(.stream(let end, let error)):
             self.end.withLock { $0 = end }
             if end.finish == .complete { return nil }

@@ -20,7 +20,7 @@ final class Connection: Sendable {
         var isRetired = false
         /// Why it is lost; nil while it lives.
         var loss: SluiceError?
-        /// The last error that belonged to no call: most likely the reason of the loss that follows.
+        /// The last error that belonged to no call: perhaps the reason of a loss that follows.
         var connectionError: SluiceError?
     }
 
@@ -107,10 +107,12 @@ final class Connection: Sendable {
     }
 
     /// Ends every call with this error, and the connection. Only the first loss counts.
+    ///
+    /// Whatever ended it, nobody knows whether the calls in flight were carried out: none of them is free of charge.
     func lose(_ error: SluiceError) {
         let lost = state.withLock { state -> (error: SluiceError, State)? in
             guard state.loss == nil else { return nil }
-            let error = state.connectionError ?? error
+            let error = error.explained(by: state.greeting == nil ? nil : state.connectionError)
             let before = state
             state.loss = error
             state.exchanges = [:]
@@ -122,7 +124,7 @@ final class Connection: Sendable {
         guard let (error, before) = lost else { return }
         before.greetingWaiter?.resume(throwing: error)
         for guardian in before.guards.values { guardian.cancel() }
-        for exchange in before.exchanges.values { exchange.end(.failure(error)) }
+        for exchange in before.exchanges.values { exchange.end(.failure(error.withUnknownOutcome)) }
         for ping in before.pings.values { ping.resume(throwing: error) }
         channel.close(promise: nil)
     }

@@ -96,8 +96,10 @@ extension SluiceClient {
             case .chunk: exchange.cancel()
             case .ended(.answer(let answer)): return answer
             case .ended(.failure(let error)): throw error
-            case .ended(.stream):
-                throw SluiceError(.clientProtocolViolation, "the agent answered a plain call with a stream")
+            case .ended(.stream(let end, _)):
+                throw SluiceError(
+                    .clientProtocolViolation, "the agent answered a plain call with a stream",
+                    charged: end.facts.charged)
             }
         }
     }

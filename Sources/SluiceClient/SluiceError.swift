@@ -89,6 +89,21 @@ extension SluiceError {
             attempts: 0, charged: charged, status: nil, upstream: nil)
     }
 
+    /// The same failure, with what the agent last said about the connection as a whole.
+    func explained(by remark: SluiceError?) -> SluiceError {
+        guard let remark else { return self }
+        var error = self
+        error.message += "; the agent had said: \(remark)"
+        return error
+    }
+
+    /// The same failure for a call that was in flight when it happened.
+    var withUnknownOutcome: SluiceError {
+        var error = self
+        if error.charged == .none { error.charged = .estimated }
+        return error
+    }
+
     init(_ reported: ReportedError) {
         self.init(
             code: Code(rawValue: reported.code), message: reported.message, retryable: reported.retryable,

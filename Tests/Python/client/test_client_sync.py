@@ -471,8 +471,10 @@ def test_a_plain_call_that_streams_says_which_method_to_use(scripted):
         assert peer.expect("cancel")["id"] == call["id"]
         gone(peer)
 
-    with sluice.Client(scripted(script)) as client, pytest.raises(sluice.ProtocolViolation, match="stream"):
-        client.call(CHAT, b'{"model":"m","stream":true}')
+    with sluice.Client(scripted(script)) as client:
+        with pytest.raises(sluice.ProtocolViolation, match="stream") as caught:
+            client.call(CHAT, b'{"model":"m","stream":true}')
+    assert caught.value.charged == "estimated"
 
 
 def test_chat_puts_routing_outside_the_body(scripted):

@@ -363,7 +363,9 @@ class AsyncClient:
                 if event.kind == "error":
                     raise event.error()
                 if event.kind == "chunk":
-                    raise ProtocolViolation("local_protocol", "the body asks for a stream: use stream()")
+                    raise ProtocolViolation(
+                        "local_protocol", "the body asks for a stream: use stream()", charged="estimated"
+                    )
                 if on_progress and event.kind in _call.PROGRESS_EVENTS:
                     on_progress(Progress.from_wire(event.kind, event.members))
         finally:

@@ -157,9 +157,12 @@ def stream_error(result: Result, cancelled_here: bool) -> Optional[SluiceError]:
             attempts=result.attempts,
             charged=result.charged,
         )
-    if result.finish == "cancelled" and cancelled_here:
+    if result.finish == "complete" or (result.finish == "cancelled" and cancelled_here):
         return None
-    return result.error
+    if result.error is not None:
+        return result.error
+    message = f"the stream ended as {result.finish} and the agent did not say why"
+    return ProtocolViolation("local_protocol", message, charged=result.charged)
 
 
 def chat_body(model: str, messages: Any, options: Dict[str, Any]) -> Dict[str, Any]:
