@@ -2,9 +2,9 @@ import Glibc
 
 /// Generates a value that satisfies a JSON Schema: the subset that OpenAI's structured output takes, and some more.
 ///
-/// Not covered: `not`, `if`, `dependentSchemas`, `patternProperties`, `minProperties`, and `allOf` of anything but objects.
-/// Recursion ends at `comfortableDepth`, where optional members, longer arrays and non-null branches are left out, and
-/// at `maxDepth` with `null`, whatever the schema says.
+/// Not covered: `not`, `if`, `dependentSchemas`, `patternProperties`, `minProperties`, and `allOf` of anything but
+/// objects. Recursion ends at `comfortableDepth`, where optional members, longer arrays and non-null branches are left
+/// out, and at `maxDepth` with `null`, whatever the schema says.
 struct SchemaGenerator {
     private static let comfortableDepth = 4
     private static let maxDepth = 24
