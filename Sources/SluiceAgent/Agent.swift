@@ -106,6 +106,7 @@ package final class Agent: Sendable {
     }
 
     private func serve(isDaemon: Bool, ready: @escaping @Sendable () -> Void) async throws {
+        if isDaemon { ProcessSelf.raiseDescriptorLimit() }
         var activated = isDaemon ? try SocketActivation.take() : ActivatedSockets()
         for stray in activated.unserved { logger.warning("\(stray)") }
         let listeners = Listeners(group: group, coordinator: coordinator, factWorkers: factWorkers)

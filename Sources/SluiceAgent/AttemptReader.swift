@@ -35,8 +35,8 @@ struct AttemptReader {
             return transport(end.failure ?? .connectionLost)
         }
         guard (200...299).contains(head.status) else { return providerError(head) }
-        if let stream = call.stream, stream.plainBody == nil { return streamed(stream) }
-        return answered(head.status, call.stream?.plainBody ?? end.body)
+        if let stream = call.stream { return streamed(stream) }
+        return answered(head.status, end.body)
     }
 
     // MARK: Answers

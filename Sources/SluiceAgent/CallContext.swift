@@ -89,8 +89,6 @@ struct StreamState {
     var isPaused = false
     /// The end of the exchange, held back until the waiting data has gone.
     var heldEnd: UpstreamEnd?
-    /// An answer that is one JSON body although a stream was asked for.
-    var plainBody: [UInt8]?
     /// The provider's error object, where one came inside the stream.
     var providerError: [UInt8]?
 

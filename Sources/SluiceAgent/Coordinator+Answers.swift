@@ -47,6 +47,7 @@ extension Coordinator {
 
     /// Judges a finished exchange and either ends the call or lets the core try again.
     func conclude(_ call: CallContext, _ end: UpstreamEnd) {
+        guard let id = call.callID else { return }
         if let token = call.token { callsByToken[token] = nil }
         call.token = nil
         let now = Self.now
@@ -56,9 +57,13 @@ extension Coordinator {
         var effects: [Effect] = []
         let attempt = AttemptReader(call: call, end: end, wallNowMS: WallClock.nowMS).read()
         if attempt.mayHaveCost { call.anythingSent = true }
+        // What the headers say comes first, so that nobody is sent on a level that is not there; but a 429 freezes the
+        // pool before its headers can raise a limit.
+        if !attempt.isRateLimit { observe(end.head, call, at: now, into: &effects) }
         let verdict = policy.attemptEnded(
-            call.callID!, attempt.outcome, mayRetry: attempt.mayRetry && !call.hasForwarded && !isDraining,
+            id, attempt.outcome, mayRetry: attempt.mayRetry && !call.hasForwarded && !isDraining,
             serviceMicroseconds: service, random: newRandom(), at: now, into: &effects)
+        if attempt.isRateLimit { observe(end.head, call, at: now, into: &effects) }
         call.pool.meter.attempt(attempt.label, microseconds: service, isRateLimit: attempt.isRateLimit)
         switch verdict {
         case .finished: finish(call, completed(call, attempt, at: now))

@@ -8,15 +8,13 @@ extension Coordinator {
     func began(_ call: CallContext, _ head: UpstreamHead) {
         call.requestID = head["x-request-id"] ?? call.requestID
         call.stream?.status = head.status
-        // A server that ignores `stream` answers with one body.
-        if head["content-type"]?.hasPrefix("application/json") == true { call.stream?.plainBody = [] }
+        // A server that ignores `stream` answers with one body, which no consumer of chunks can use.
+        if let type = head["content-type"], type.hasPrefix("application/json") {
+            breakOff(call, "the provider answered a streamed call with one JSON body instead of events")
+        }
     }
 
     func arrived(_ call: CallContext, _ bytes: [UInt8]) {
-        if call.stream?.plainBody != nil {
-            gather(call, bytes)
-            return
-        }
         var events: [[UInt8]] = []
         do {
             try call.stream?.parser.feed(bytes) { data in events.append(data.copy(0..<data.byteCount)) }
@@ -28,19 +26,9 @@ extension Coordinator {
 
     /// The bytes are over: an event that only lacks its blank line still counts.
     func finishParsing(_ call: CallContext) {
-        guard call.stream?.plainBody == nil else { return }
         var events: [[UInt8]] = []
         call.stream?.parser.finish { data in events.append(data.copy(0..<data.byteCount)) }
         for event in events { take(event, of: call) }
-    }
-
-    private func gather(_ call: CallContext, _ bytes: [UInt8]) {
-        call.stream?.plainBody?.append(contentsOf: bytes)
-        guard let size = call.stream?.plainBody?.count, size > AgentLimits.responseBody else { return }
-        end(
-            call,
-            WireError(.providerResponseTooLarge, "the provider's answer is over \(AgentLimits.responseBody) bytes"),
-            cancel: true)
     }
 
     private func take(_ data: [UInt8], of call: CallContext) {

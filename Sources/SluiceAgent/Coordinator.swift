@@ -7,8 +7,8 @@ import SluicePolicy
 import SluiceUpstream
 import SluiceWire
 
-/// The one owner of all policy state: sessions and the upstream engine feed it events, it asks the pure core and performs
-/// the effects. Everything here runs on one event loop, so nothing is locked and nothing suspends.
+/// The one owner of all policy state: sessions and the upstream engine feed it events, it asks the pure core and
+/// performs the effects. Everything here runs on one event loop, so nothing is locked and nothing suspends.
 final class Coordinator {
     let loop: any EventLoop
     let metrics: Meter

@@ -41,6 +41,7 @@ final class Listeners {
         let workers = factWorkers
         let bootstrap = ServerBootstrap(group: group)
             .serverChannelOption(.backlog, value: 4096)
+            .serverChannelInitializer(Self.pauseAfterFailedAccept)
             .childChannelOption(
                 .writeBufferWaterMark,
                 value: .init(low: AgentLimits.outboundLowWater, high: AgentLimits.outboundHighWater)
@@ -65,6 +66,7 @@ final class Listeners {
         let coordinator = coordinator
         return ServerBootstrap(group: group)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+            .serverChannelInitializer(Self.pauseAfterFailedAccept)
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     try channel.pipeline.syncOperations.configureHTTPServerPipeline(withErrorHandling: true)
@@ -85,6 +87,13 @@ final class Listeners {
     func close() {
         for file in files.values { file.removePath() }
         for channel in channels { channel.close(promise: nil) }
+    }
+
+    /// Without a descriptor left the listener stays readable: asking again at once would be a loop that never rests.
+    private static func pauseAfterFailedAccept(_ listener: any Channel) -> EventLoopFuture<Void> {
+        listener.eventLoop.makeCompletedFuture {
+            try listener.pipeline.syncOperations.addHandler(AcceptBackoffHandler { _ in .milliseconds(100) })
+        }
     }
 
     private static func accept(

@@ -50,7 +50,8 @@ extension SluiceError {
         case `internal`
     }
 
-    /// A failure's name. The vocabulary is closed per agent version; a newer agent may use codes without a constant here.
+    /// A failure's name. The vocabulary is closed per agent version; a newer agent may use codes without a constant
+    /// here.
     public struct Code: RawRepresentable, Hashable, Sendable, CustomStringConvertible {
         /// The code as it stands on the wire.
         public let rawValue: String

@@ -20,6 +20,16 @@ package enum ProcessSelf {
         return seconds(usage.ru_utime) + seconds(usage.ru_stime)
     }
 
+    /// Raises the soft limit on descriptors to the hard one: a shell's 1,024 are fewer than the connections that the
+    /// agent's own bounds allow.
+    package static func raiseDescriptorLimit() {
+        var limit = rlimit()
+        let resource = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
+        guard getrlimit(resource, &limit) == 0, limit.rlim_cur < limit.rlim_max else { return }
+        limit.rlim_cur = limit.rlim_max
+        setrlimit(resource, &limit)
+    }
+
     /// Open descriptors; nil when /proc is not there. Reads a directory entry for each.
     package static var openDescriptors: Int? {
         guard let directory = opendir("/proc/self/fd") else { return nil }

@@ -20,8 +20,8 @@ package enum SocketFileError: Error, Sendable, Equatable, CustomStringConvertibl
     package var description: String {
         switch self {
         case .pathTooLong(let path, let bytes):
-            "the socket path \(SafeText.line(path)) has \(bytes) bytes, and the system allows \(SocketFile.maxPathBytes); "
-                + "choose a shorter runtime directory"
+            "the socket path \(SafeText.line(path)) has \(bytes) bytes, and the system allows "
+                + "\(SocketFile.maxPathBytes); choose a shorter runtime directory"
         case .invalidPath(let path):
             "the socket path \"\(SafeText.line(path))\" is not an absolute path"
         case .inUse(let path):
@@ -32,7 +32,8 @@ package enum SocketFileError: Error, Sendable, Equatable, CustomStringConvertibl
             "cannot tell whether another agent is running at \(path): \(SystemError.text(of: code)); "
                 + "remove the socket if none is"
         case .unknownGroup(let group):
-            "the group \"\(SafeText.line(group))\" does not exist; create it with groupadd --system, or correct the name"
+            "the group \"\(SafeText.line(group))\" does not exist; create it with groupadd --system, or "
+                + "correct the name"
         case .groupRefused(let group, let code):
             "cannot give the socket to the group \"\(SafeText.line(group))\": \(SystemError.text(of: code)); "
                 + "the agent must be a member of it (SupplementaryGroups= in a unit)"

@@ -70,7 +70,8 @@ package struct PoolLimiter: Sendable {
         return time
     }
 
-    /// Takes one request and its tokens from both buckets; call only when ``grantTime(_:ahead:aheadTokens:at:)`` has come.
+    /// Takes one request and its tokens from both buckets; call only when ``grantTime(_:ahead:aheadTokens:at:)`` has
+    /// come.
     package mutating func take(_ cost: CallCost, at now: MonotonicTime) {
         assert(grantTime(cost, at: now) <= now, "took \(cost) before its time")
         requests?.take(1, at: now)

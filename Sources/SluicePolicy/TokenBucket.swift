@@ -3,7 +3,8 @@
 /// One unit is kept as 60,000,000 parts, so a rate per minute adds exactly `ratePerMinute` parts every microsecond and
 /// no rounding ever accumulates. A take is allowed when the level covers the amount or the bucket is full: an
 /// amount above the capacity is then paid back as debt. Over any interval *T* what is taken is therefore at most
-/// `capacity + rate × T + (largest amount − capacity)⁺`, the leaky-bucket bound (Turner 1986) plus the one oversize take.
+/// `capacity + rate × T + (largest amount − capacity)⁺`, the leaky-bucket bound (Turner 1986) plus the one oversize
+/// take.
 package struct TokenBucket: Sendable, Equatable {
     /// Units per minute.
     package private(set) var ratePerMinute: Int

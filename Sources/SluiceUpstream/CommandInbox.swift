@@ -13,7 +13,8 @@ enum EngineCommand: Sendable {
     case stop
 }
 
-/// The bounded way into the engine thread: a locked array and an eventfd that is written only while the thread may sleep.
+/// The bounded way into the engine thread: a locked array and an eventfd that is written only while the thread may
+/// sleep.
 final class CommandInbox: Sendable {
     private struct State {
         var commands: [EngineCommand] = []

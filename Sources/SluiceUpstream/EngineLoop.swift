@@ -1,7 +1,8 @@
 internal import CCurl
 internal import Glibc
 
-/// The engine's thread: one turn takes commands, lets libcurl work, ends what is over and reports, then sleeps in epoll.
+/// The engine's thread: one turn takes commands, lets libcurl work, ends what is over and reports, then sleeps in
+/// epoll.
 ///
 /// Everything in here belongs to that one thread once it runs.
 final class EngineLoop {

@@ -3,9 +3,9 @@ internal import Glibc
 
 /// epoll over libcurl's sockets and the wake-up descriptor.
 ///
-/// Registrations follow libcurl's word to the letter, two system calls per exchange. Keeping them between exchanges would
-/// save those, but libcurl closes sockets that never came to stand without a word, and a number used again would then
-/// pass for registered.
+/// Registrations follow libcurl's word to the letter, two system calls per exchange. Keeping them between exchanges
+/// would save those, but libcurl closes sockets that never came to stand without a word, and a number used again would
+/// then pass for registered.
 final class SocketPoller {
     private static let capacity = 512
     private let poller: Int32

@@ -27,8 +27,8 @@ extension Transfer {
         return piece.count
     }
 
-    /// Bytes of one HTTP/1.1 stream in one turn. libcurl itself goes on for up to 100 buffers while more is there, which
-    /// would starve the others and let 1.6 MB pass after a pause.
+    /// Bytes of one HTTP/1.1 stream in one turn. libcurl itself goes on for up to 100 buffers while more is there,
+    /// which would starve the others and let 1.6 MB pass after a pause.
     private static let turnShare = 64 << 10
 
     private func throttle() -> Int {

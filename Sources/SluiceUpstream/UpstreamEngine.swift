@@ -12,8 +12,8 @@ package final class UpstreamEngine: Sendable {
     ///
     /// - Parameters:
     ///   - limits: the bounds.
-    ///   - deliver: receives events in order, at most once per turn, on the engine's thread. It must not block, and must
-    ///     not call ``shutdown()``; every other method is fine.
+    ///   - deliver: receives events in order, at most once per turn, on the engine's thread. It must not block, and
+    ///     must not call ``shutdown()``; every other method is fine.
     /// - Throws: when libcurl or the kernel refuses what is needed.
     package init(
         limits: UpstreamLimits = UpstreamLimits(), deliver: @escaping @Sendable ([UpstreamEvent]) -> Void
@@ -29,22 +29,22 @@ package final class UpstreamEngine: Sendable {
         if thread.isCurrent { thread.detach() } else { thread.join() }
     }
 
-    /// Begins an exchange. False when it was not accepted (the bound on live exchanges is reached, or the engine is shut
-    /// down) and no event will come; true promises exactly one `end`. The token must not be live.
+    /// Begins an exchange. False when it was not accepted (the bound on live exchanges is reached, or the engine is
+    /// shut down) and no event will come; true promises exactly one `end`. The token must not be live.
     package func submit(_ request: UpstreamRequest) -> Bool {
         inbox.submit(request)
     }
 
-    /// Ends an exchange with `.cancelled` at once, closing its HTTP/1.1 connection or resetting its HTTP/2 stream. A token
-    /// that is not live is ignored. False when the engine is shut down or so far behind that its queue is full.
+    /// Ends an exchange with `.cancelled` at once, closing its HTTP/1.1 connection or resetting its HTTP/2 stream. A
+    /// token that is not live is ignored. False when the engine is shut down or so far behind that its queue is full.
     @discardableResult
     package func cancel(_ token: UInt64) -> Bool {
         inbox.send(.cancel(token))
     }
 
     /// Stops reading a streamed answer, this one only. What was read before the engine's next turn still comes (from
-    /// HTTP/1.1 at most 80 KiB), and so does an end. The idle timeout rests. No effect on a buffered answer. Over HTTP/2 up
-    /// to ``UpstreamLimits/heldBytesPerStream`` are read and held back first.
+    /// HTTP/1.1 at most 80 KiB), and so does an end. The idle timeout rests. No effect on a buffered answer. Over
+    /// HTTP/2 up to ``UpstreamLimits/heldBytesPerStream`` are read and held back first.
     @discardableResult
     package func pause(_ token: UInt64) -> Bool {
         inbox.send(.pause(token))
@@ -74,7 +74,8 @@ package final class UpstreamEngine: Sendable {
         inbox.stats()
     }
 
-    /// Ends every exchange with `.cancelled`, then the thread, and returns when it is gone. Not from `deliver` or `beat`.
+    /// Ends every exchange with `.cancelled`, then the thread, and returns when it is gone. Not from `deliver` or
+    /// `beat`.
     package func shutdown() {
         precondition(!thread.isCurrent, "shutdown from the engine's own thread")
         inbox.close(with: .stop)

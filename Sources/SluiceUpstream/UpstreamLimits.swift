@@ -6,8 +6,8 @@ package struct UpstreamLimits: Sendable {
     package var idleConnections: Int
     /// Prepared handles kept per profile, 0…65,536; one costs about 25 kB.
     package var idleHandlesPerProfile: Int
-    /// Bytes held back for one paused HTTP/2 stream before libcurl itself is paused, 0…16 MiB. libcurl 7.88 stops a whole
-    /// HTTP/2 connection when one of its streams is paused, so a short pause is bridged by memory.
+    /// Bytes held back for one paused HTTP/2 stream before libcurl itself is paused, 0…16 MiB. libcurl 7.88 stops a
+    /// whole HTTP/2 connection when one of its streams is paused, so a short pause is bridged by memory.
     package var heldBytesPerStream: Int
 
     /// The defaults, which suit one host.

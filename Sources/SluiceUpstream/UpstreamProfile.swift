@@ -24,8 +24,8 @@ package enum UpstreamHTTPVersion: Sendable {
 
 /// What is the same for every request to one upstream with one key.
 ///
-/// Its reference identity is the identity of a pool of prepared handles inside the engine: keep one per (upstream, key),
-/// and hand it to ``UpstreamEngine/retire(_:)`` when it goes out of use.
+/// Its reference identity is the identity of a pool of prepared handles inside the engine: keep one per (upstream,
+/// key), and hand it to ``UpstreamEngine/retire(_:)`` when it goes out of use.
 package final class UpstreamProfile: Sendable {
     /// A short name for logs and metrics, without secrets.
     package let name: String

@@ -68,7 +68,8 @@ extension AgentFrame {
     }
 }
 
-/// The members of one object that an agent sent, and typed looks at them. Optional ones of a wrong type count as absent.
+/// The members of one object that an agent sent, and typed looks at them. Optional ones of a wrong type count as
+/// absent.
 private struct AgentMembers {
     let slice: JSONObjectSlice
 

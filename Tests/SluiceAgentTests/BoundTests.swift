@@ -80,16 +80,47 @@ struct BoundTests {
 
     @Test("Further models beyond limits.pools share one pool")
     func pools() async throws {
-        let setup = Setup(limits: ["pools: 3"])
-        try await House.with(setup) { house in
+        try await House.with(Setup(limits: ["pools: 3"], models: "none-of-these")) { house in
             let caller = try house.connect()
             for number in 0..<6 {
-                caller.call("\(number)", Body.chat("text-\(number)"))
-                _ = try await caller.end(of: "\(number)")
+                caller.call("\(number)", Body.chat("model-\(number)"))
+                #expect(try await caller.end(of: "\(number)").code == "provider_invalid_request")
             }
-            // The configured pool takes every model here.
-            #expect(try await house.status().count("pools") == 1)
+            let status = try await house.status()
+            let names = (0..<(status.count("pools") ?? 0)).compactMap { status.string("pools.\($0).name") }
+            #expect(names == ["up/model-0", "up/model-1", "up/model-2", "up/other"])
         }
+    }
+
+    @Test("A low soft limit on descriptors is raised to what the system allows")
+    func raisedDescriptors() async throws {
+        let scratch = try Scratch()
+        let agent = try await SpawnedAgent(Setup(), scratch, limit: "ulimit -Sn 64")
+        let callers = try (0..<100).map { _ in try Caller(agent.socket) }
+        for caller in callers { try await caller.ping() }
+        #expect(await agent.stop() == 0)
+    }
+
+    @Test("An agent without a descriptor left serves those it has, and the others as soon as it can")
+    func noDescriptorLeft() async throws {
+        let scratch = try Scratch()
+        let upstream = try ScriptedUpstream(scratch.file("raw.sock")) { exchange in
+            exchange.json("{}")
+            return true
+        }
+        let setup = Setup(socket: scratch.file("raw.sock"))
+        let agent = try await SpawnedAgent(setup, scratch, limit: "ulimit -n 64")
+        let first = try Caller(agent.socket)
+        first.call("1", Body.chat())
+        #expect(try await first.end(of: "1").kind == "result")
+        var crowd = try (0..<100).map { _ in try Caller(agent.socket) }
+        let last = try Caller(agent.socket)
+        first.call("2", Body.chat())
+        #expect(try await first.end(of: "2").kind == "result")
+        crowd.removeAll()
+        try await last.ping()
+        #expect(await agent.stop() == 0)
+        #expect(upstream.received.count == 2)
     }
 
     @Test("An endpoint that is not allowed is refused before anything is sent, and counted")

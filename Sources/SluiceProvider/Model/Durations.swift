@@ -35,7 +35,8 @@ enum Durations {
         number < 10 ? "0\(number)" : String(number)
     }
 
-    /// Gregorian date of a day number ≥ 0, counted in 400-year eras that start on 1 March (Hinnant's `civil_from_days`).
+    /// Gregorian date of a day number ≥ 0, counted in 400-year eras that start on 1 March (Hinnant's
+    /// `civil_from_days`).
     private static func civil(daysSince1970 days: Int) -> (year: Int, month: Int, day: Int) {
         let shifted = days + 719_468
         let era = shifted / 146_097

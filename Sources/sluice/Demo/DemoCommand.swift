@@ -8,8 +8,8 @@ struct DemoCommand: AsyncParsableCommand {
         commandName: "demo",
         abstract: "See everything at once, no key needed: agent, simulated provider, callers in two languages.",
         discussion: """
-            The provider is the built-in stand-in: it enforces OpenAI's limits and speaks its API, but no model answers. \
-            Everything else is real: the agent, its sockets, libcurl, the clients.
+            The provider is the built-in stand-in: it enforces OpenAI's limits and speaks its API, but no model \
+            answers. Everything else is real: the agent, its sockets, libcurl, the clients.
             """)
 
     @Option(help: "Calls in the burst.")
@@ -23,7 +23,8 @@ struct DemoCommand: AsyncParsableCommand {
 
     func run() async throws {
         Terminal.say(
-            "sluice demo: the provider is SIMULATED (the built-in stand-in); no key is needed, nothing leaves this machine.\n"
+            "sluice demo: the provider is SIMULATED (the built-in stand-in); no key is needed, and nothing leaves "
+                + "this machine.\n"
         )
         let house = try await DemoHouse.open()
         do {

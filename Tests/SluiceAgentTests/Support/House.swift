@@ -11,6 +11,7 @@ struct Setup: Sendable {
     var limits: [String] = []
     var upstream: [String] = []
     var timeouts: [String] = []
+    var models = "*"
     var pool: [String] = []
     var retries = ["base: 1ms", "cap: 2ms"]
     var endpoints: [String] = []
@@ -25,7 +26,7 @@ struct Setup: Sendable {
         text += upstream.map { "    \($0)\n" }.joined()
         if !timeouts.isEmpty { text += "    timeouts:\n" + timeouts.map { "      \($0)\n" }.joined() }
         text += "    keys:\n      - name: test\n        \(key)\n"
-        text += "pools:\n  - name: all\n    models: [\"*\"]\n" + pool.map { "    \($0)\n" }.joined()
+        text += "pools:\n  - name: all\n    models: [\"\(models)\"]\n" + pool.map { "    \($0)\n" }.joined()
         return text + Self.section("retries", retries) + Self.section("endpoints", endpoints)
     }
 

@@ -105,11 +105,15 @@ final class SpawnedAgent: Sendable {
     var adminSocket: String { scratch.file("run/admin.sock") }
 
     /// Starts it and returns when it is ready.
-    init(_ setup: Setup, _ scratch: Scratch, environment: [String: String] = [:]) async throws {
+    ///
+    /// - Parameter limit: a command of the shell that becomes the agent.
+    init(
+        _ setup: Setup, _ scratch: Scratch, environment: [String: String] = [:], limit: String = ":"
+    ) async throws {
         self.scratch = scratch
         configuration = try scratch.write("config.yaml", setup.yaml(scratch))
         process = try Spawned(
-            Binary.sluice, Self.arguments(scratch),
+            "/bin/sh", ["-c", "\(limit); exec \"$0\" \"$@\"", Binary.sluice] + Self.arguments(scratch),
             environment: environment.merging(["SLUICE_TEST_KEY": "sk-test"]) { own, _ in own })
         try await process.says("ready")
     }
