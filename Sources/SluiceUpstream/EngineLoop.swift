@@ -18,6 +18,7 @@ final class EngineLoop {
     private var events: [UpstreamEvent] = []
     private var dirty: [Transfer] = []
     private var throttled: [Transfer] = []
+    private var unflushedPorts: Set<Int32> = []
     private var endedInTurn = 0
     private var stats = UpstreamStats()
     private var hostConnections = 0
@@ -76,6 +77,7 @@ final class EngineLoop {
             fireCurlTimer()
             collectFinished()
             expireDeadlines()
+            flushResets()
             report()
             if isStopping { break }
             ready = poller.wait(timeoutMS: inbox.maySleep() && throttled.isEmpty ? sleepMS() : 0)
@@ -247,13 +249,36 @@ final class EngineLoop {
         let end = transfer.end(failure, nowUS: MonotonicClock.nowUS())
         transfer.releaseHeld()
         flush(transfer)
-        curl_multi_remove_handle(multi, transfer.easy)
+        takeOut(transfer, isUnfinished: failure != nil)
         deadlines.remove(transfer)
         live.removeValue(forKey: transfer.token)
         count(end)
         events.append(.end(transfer.token, end))
         transfer.release()
         transfer.pool.put(transfer)
+    }
+
+    /// libcurl 7.88 queues an HTTP/2 stream's reset without sending it. So a connection that carries nothing else is not
+    /// kept, and one that does is made to send what it has queued.
+    private func takeOut(_ transfer: Transfer, isUnfinished: Bool) {
+        guard isUnfinished, transfer.mayBeHTTP2 else { return _ = curl_multi_remove_handle(multi, transfer.easy) }
+        sluice_easy_set_long(transfer.easy, CURLOPT_FORBID_REUSE, 1)
+        curl_multi_remove_handle(multi, transfer.easy)
+        sluice_easy_set_long(transfer.easy, CURLOPT_FORBID_REUSE, 0)
+        unflushedPorts.insert(transfer.localPort)
+    }
+
+    /// Lifting a pause is the one call that makes libcurl send what an HTTP/2 connection has queued, so one transfer on
+    /// each connection with a fresh reset is paused and resumed. Where all of them are paused the reset waits for traffic.
+    private func flushResets() {
+        guard !unflushedPorts.isEmpty else { return }
+        for transfer in live.values where transfer.mayBeHTTP2 && !transfer.isStoppedInCurl {
+            guard unflushedPorts.remove(transfer.localPort) != nil else { continue }
+            curl_easy_pause(transfer.easy, CURLPAUSE_RECV)
+            curl_easy_pause(transfer.easy, CURLPAUSE_CONT)
+            if unflushedPorts.isEmpty { return }
+        }
+        unflushedPorts.removeAll()
     }
 
     private func refuse(_ request: UpstreamRequest, _ failure: UpstreamFailure) {
@@ -298,6 +323,7 @@ final class EngineLoop {
         let descriptor = socket(address.family, kind, address.protocol)
         guard descriptor >= 0 else { return CURL_SOCKET_BAD }
         stats.connectionsOpened += 1
+        poller.opened(descriptor)
         return descriptor
     }
 }

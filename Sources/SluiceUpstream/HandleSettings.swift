@@ -43,14 +43,10 @@ enum HandleSettings {
             && sluice_easy_set_long(easy, CURLOPT_SSL_VERIFYHOST, 2) == CURLE_OK
     }
 
+    /// HTTP/2 over TLS only. Over plain text (prior knowledge) libcurl 7.88 stalls every further stream of a connection.
     private static func setVersion(_ easy: UnsafeMutableRawPointer, _ profile: UpstreamProfile) -> Bool {
-        let version =
-            switch profile.httpVersion {
-            case .http11: CURL_HTTP_VERSION_1_1
-            case .auto: CURL_HTTP_VERSION_2TLS
-            case .http2: profile.isTLS ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE
-            }
-        let multiplexes = profile.httpVersion == .http2 || (profile.httpVersion == .auto && profile.isTLS)
+        let multiplexes = profile.isTLS && profile.httpVersion != .http11
+        let version = multiplexes ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1
         return sluice_easy_set_long(easy, CURLOPT_HTTP_VERSION, Int(version)) == CURLE_OK
             && sluice_easy_set_long(easy, CURLOPT_PIPEWAIT, multiplexes ? 1 : 0) == CURLE_OK
     }
@@ -68,9 +64,9 @@ enum HandleSettings {
             guard let loop, let address else { return CURL_SOCKET_BAD }
             return Unmanaged<EngineLoop>.fromOpaque(loop)._withUnsafeGuaranteedRef { $0.openSocket(address.pointee) }
         }
-        sluice_easy_set_prereq_callback(easy) { context, _, _, _, _ in
+        sluice_easy_set_prereq_callback(easy) { context, _, _, _, localPort in
             guard let context else { return CURL_PREREQFUNC_ABORT }
-            HandleSettings.withTransfer(context) { $0.sends += 1 }
+            HandleSettings.withTransfer(context) { $0.noteSend(localPort: localPort) }
             return CURL_PREREQFUNC_OK
         }
         sluice_easy_set_bytes_callback(easy, CURLOPT_HEADERFUNCTION) { bytes, size, count, context in

@@ -45,6 +45,13 @@ final class SocketPoller {
         }
     }
 
+    /// A socket was opened. Where libcurl still wants something of its number, it closed that number's last socket without
+    /// a word and will not repeat itself, while the kernel has forgotten.
+    func opened(_ socket: Int32) {
+        guard Int(socket) < interests.count, interests[Int(socket)] != 0 else { return }
+        _ = sluice_epoll_add(poller, socket, interests[Int(socket)])
+    }
+
     /// Waits (-1: for ever) and returns how many events are ready.
     func wait(timeoutMS: Int32) -> Int {
         max(0, Int(sluice_epoll_wait(poller, events, Int32(Self.capacity), timeoutMS)))

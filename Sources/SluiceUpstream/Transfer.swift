@@ -27,7 +27,9 @@ final class Transfer: DeadlineOwner {
     var handsOnData = false
     var hasAnswer = false
     var lastByteMS: Int64 = 0
-    var sends = 0
+    private(set) var sends = 0
+    /// Tells connections apart (0 for all on Unix sockets).
+    private(set) var localPort: Int32 = 0
     var bodyBytes = 0
     var failure: UpstreamFailure?
     /// A buffered body, or what was received of a stream in this batch of work.
@@ -133,6 +135,17 @@ final class Transfer: DeadlineOwner {
     private var startMS: Int64 { startUS / 1_000 }
 
     // MARK: The answer
+
+    /// A connection stands and the request begins on it.
+    func noteSend(localPort: Int32) {
+        sends += 1
+        self.localPort = localPort
+    }
+
+    /// Whether the exchange is, or could be, a stream on a shared connection.
+    var mayBeHTTP2: Bool {
+        sends > 0 && (reader.isHTTP2 || (!hasAnswer && pool.profile.isTLS && pool.profile.httpVersion != .http11))
+    }
 
     /// Whether this answer's body is handed on piece by piece.
     func decideDelivery() {

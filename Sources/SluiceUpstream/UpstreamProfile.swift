@@ -18,7 +18,7 @@ package enum UpstreamHTTPVersion: Sendable {
     case auto
     /// HTTP/1.1 only.
     case http11
-    /// HTTP/2: negotiated over TLS, with prior knowledge over plain text.
+    /// The same as `auto`: over plain text always HTTP/1.1, and a server may decline HTTP/2.
     case http2
 }
 

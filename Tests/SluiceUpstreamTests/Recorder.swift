@@ -7,7 +7,7 @@ struct Outcome: Sendable {
     var pieces: [[UInt8]] = []
     var ends: [UpstreamEnd] = []
 
-    var data: [UInt8] { Array(pieces.joined()) }
+    var data: [UInt8] { pieces.reduce(into: []) { $0.append(contentsOf: $1) } }
     var dataCount: Int { pieces.reduce(0) { $0 + $1.count } }
     var end: UpstreamEnd? { ends.first }
     var failure: UpstreamFailure? { ends.first?.failure }

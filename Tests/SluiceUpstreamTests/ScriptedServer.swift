@@ -133,7 +133,11 @@ final class Connection: @unchecked Sendable {
 
     init(_ descriptor: Int32) { self.descriptor = descriptor }
 
-    deinit { close(descriptor) }
+    deinit {
+        // A process started by another test may hold a copy of the descriptor; the peer must see the end all the same.
+        shutdown(descriptor, Int32(SHUT_RDWR))
+        close(descriptor)
+    }
 
     /// The next request, or nil when the peer is gone.
     func readRequest() -> Request? {
