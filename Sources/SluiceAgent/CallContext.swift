@@ -70,8 +70,8 @@ final class CallContext {
     }
 }
 
-/// The part of a call that only a streamed answer has.
-struct StreamState {
+/// The part of a call that only a streamed answer has: made anew for each attempt.
+final class StreamState {
     var parser = SSEParser(maxEventSize: AgentLimits.streamEvent)
     var reader: StreamReader
     /// Bytes of chunk data that may still be sent.
@@ -92,10 +92,15 @@ struct StreamState {
     /// The provider's error object, where one came inside the stream.
     var providerError: [UInt8]?
 
+    init(reader: StreamReader, credit: Int) {
+        self.reader = reader
+        self.credit = credit
+    }
+
     var hasWaiting: Bool { waitingFrom < waiting.count }
 
     /// The next waiting data object.
-    mutating func nextWaiting() -> [UInt8] {
+    func nextWaiting() -> [UInt8] {
         defer {
             waitingFrom += 1
             if waitingFrom == waiting.count {

@@ -32,44 +32,42 @@ extension Coordinator {
     }
 
     private func take(_ data: [UInt8], of call: CallContext) {
-        guard call.token != nil else { return }
+        guard call.token != nil, let stream = call.stream else { return }
         let step: StreamStep
         do {
-            guard let read = try call.stream?.reader.read(data.span.bytes) else { return }
-            step = read
+            step = try stream.reader.read(data.span.bytes)
         } catch {
             breakOff(call, "the provider's stream holds data that is not JSON in UTF-8")
             return
         }
-        if let usage = step.usage { call.stream?.usage = usage }
-        if let model = step.model { call.stream?.model = model }
-        if let error = step.error { call.stream?.providerError = error }
-        if let end = step.end, call.stream?.end != .failed { call.stream?.end = end }
-        if step.forward { offer(call, data) }
+        if let usage = step.usage { stream.usage = usage }
+        if let model = step.model { stream.model = model }
+        if let error = step.error { stream.providerError = error }
+        if let end = step.end, stream.end != .failed { stream.end = end }
+        if step.forward { offer(call, stream, data) }
     }
 
     /// Sends a chunk, or keeps it until there is credit.
-    private func offer(_ call: CallContext, _ data: [UInt8]) {
-        guard let stream = call.stream else { return }
+    private func offer(_ call: CallContext, _ stream: StreamState, _ data: [UInt8]) {
         if stream.credit > 0, !stream.hasWaiting {
-            forward(call, data)
+            forward(call, stream, data)
             return
         }
-        call.stream?.waiting.append(data)
+        stream.waiting.append(data)
         guard !stream.isPaused, let token = call.token, let id = call.callID else { return }
-        call.stream?.isPaused = true
-        call.stream?.stalledSince = Self.now
+        stream.isPaused = true
+        stream.stalledSince = Self.now
         stalled[id] = call
         upstream?.pause(token)
     }
 
-    private func forward(_ call: CallContext, _ data: [UInt8]) {
-        guard let seq = call.stream?.seq else { return }
+    private func forward(_ call: CallContext, _ stream: StreamState, _ data: [UInt8]) {
+        let seq = stream.seq
         if seq == 0 {
             call.pool.meter.firstChunk(call.plan.lane, microseconds: Self.now.microseconds(since: call.arrivedAt))
         }
-        call.stream?.seq = seq + 1
-        call.stream?.credit -= data.count
+        stream.seq = seq + 1
+        stream.credit -= data.count
         data.withUnsafeBytes { bytes in
             call.session.send { $0.chunk(id: call.plan.id, seq: seq, data: bytes) }
         }
@@ -77,23 +75,20 @@ extension Coordinator {
 
     /// Adds credit and sends what waited for it.
     func granted(_ call: CallContext, bytes: Int) {
-        guard let credit = call.stream?.credit else { return }
-        call.stream?.credit = min(credit + bytes, WireLimits.streamCreditCeiling)
-        while let stream = call.stream, stream.hasWaiting, stream.credit > 0 {
-            guard let next = call.stream?.nextWaiting() else { break }
-            forward(call, next)
-        }
-        guard let stream = call.stream, stream.isPaused, let id = call.callID else { return }
+        guard let stream = call.stream else { return }
+        stream.credit = min(stream.credit + bytes, WireLimits.streamCreditCeiling)
+        while stream.hasWaiting, stream.credit > 0 { forward(call, stream, stream.nextWaiting()) }
+        guard stream.isPaused, let id = call.callID else { return }
         if stream.hasWaiting {
             // Some went out: the consumer is slow, not stuck.
-            call.stream?.stalledSince = Self.now
+            stream.stalledSince = Self.now
             return
         }
-        call.stream?.isPaused = false
-        call.stream?.stalledSince = nil
+        stream.isPaused = false
+        stream.stalledSince = nil
         stalled[id] = nil
         if let end = stream.heldEnd {
-            call.stream?.heldEnd = nil
+            stream.heldEnd = nil
             conclude(call, end)
         } else if let token = call.token {
             upstream?.resume(token)

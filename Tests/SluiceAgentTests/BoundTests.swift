@@ -88,7 +88,7 @@ struct BoundTests {
             }
             let status = try await house.status()
             let names = (0..<(status.count("pools") ?? 0)).compactMap { status.string("pools.\($0).name") }
-            #expect(names == ["up/model-0", "up/model-1", "up/model-2", "up/other"])
+            #expect(names == ["all", "up/model-0", "up/model-1", "up/other"])
         }
     }
 

@@ -61,7 +61,7 @@ struct StreamReaderTests {
                 .failed
             ),
             (#"{"type":"error","code":"server_error","message":"m"}"#, nil, nil, .failed),
-            (#"{"error":{"message":"m"}}"#, nil, nil, .failed), (#"{"error":null}"#, nil, nil, nil),
+            (#"{"error":"m"}"#, nil, nil, .failed), (#"{"error":null}"#, nil, nil, nil),
             (#"{"type":7}"#, nil, nil, nil), (#"{"type":"response.completedx"}"#, nil, nil, nil),
             (#"{"type":"response.complete"}"#, nil, nil, nil), (#"{"type":""}"#, nil, nil, nil),
         ] as [(String, WireUsage?, String?, StreamStep.End?)])

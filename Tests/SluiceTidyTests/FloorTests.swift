@@ -13,7 +13,7 @@ enum Floors {
             "SluiceConfig",
         ],
         "SluiceClient": ["SluiceWire"], "SluiceProvider": [],
-        "SluiceBench": ["SluiceWire", "SluiceClient", "SluiceTelemetry", "SluiceHost"],
+        "SluiceBench": ["CBench", "SluiceWire"],
         "sluice": ["SluiceAgent", "SluiceClient", "SluiceProvider", "SluiceBench", "SluiceConfig", "SluiceTelemetry"],
         "sluice-fuzz": ["SluiceWire", "SluiceOpenAI", "SluiceConfig", "SluiceProvider", "SluicePolicy"],
     ]
@@ -35,9 +35,11 @@ enum Floors {
         ],
         "SluiceProvider": ["Glibc", "Synchronization", "NIOCore", "NIOPosix", "NIOHTTP1"],
         "SluiceBench": [
-            "Glibc", "Dispatch", "Synchronization", "FoundationEssentials", "NIOCore", "NIOPosix", "NIOHTTP1",
+            "Glibc", "Histogram",
         ],
-        "sluice": ["Glibc", "Dispatch", "Foundation", "ArgumentParser", "Logging", "Synchronization"],
+        "sluice": [
+            "Glibc", "Dispatch", "Foundation", "FoundationEssentials", "ArgumentParser", "Logging", "Synchronization",
+        ],
         "sluice-fuzz": ["Glibc", "Foundation", "Synchronization"],
     ]
 }

@@ -3,14 +3,20 @@ import Glibc
 /// Generates a value that satisfies a JSON Schema: the subset that OpenAI's structured output takes, and some more.
 ///
 /// Not covered: `not`, `if`, `dependentSchemas`, `patternProperties`, `minProperties`, and `allOf` of anything but
-/// objects. Recursion ends at `comfortableDepth`, where optional members, longer arrays and non-null branches are left
-/// out, and at `maxDepth` with `null`, whatever the schema says.
+/// objects. What is generated is bounded by `maxCost`: one per value, and the bytes of texts and constants; beyond it
+/// all is `null`.
+/// Recursion ends at `comfortableDepth`, where optional members, longer arrays and non-null branches are left out, and
+/// at `maxDepth` with `null`, whatever the schema says.
 struct SchemaGenerator {
     private static let comfortableDepth = 4
     private static let maxDepth = 24
+    private static let maxCost = 1_000_000
+    /// Most members that are taken from the parts of an `allOf`.
+    private static let maxMerged = 1000
 
     private let root: JSONValue
     private var random: SplitMix64
+    private var budget = maxCost
 
     private init(root: JSONValue, random: SplitMix64) {
         self.root = root
@@ -25,10 +31,11 @@ struct SchemaGenerator {
     }
 
     private mutating func value(for schema: JSONValue, depth: Int) -> JSONValue {
-        guard depth <= Self.maxDepth, let rules = schema.objectValue else { return .null }
-        if let constant = rules["const"] { return constant }
+        budget -= 1
+        guard depth <= Self.maxDepth, budget > 0, let rules = schema.objectValue else { return .null }
+        if let constant = rules["const"] { return paid(constant) }
         if let choices = rules["enum"]?.arrayValue, !choices.isEmpty {
-            return choices[random.index(below: choices.count)]
+            return paid(choices[random.index(below: choices.count)])
         }
         if let reference = rules["$ref"]?.stringValue {
             return value(for: resolve(reference), depth: depth + 1)
@@ -40,6 +47,12 @@ struct SchemaGenerator {
         }
         if let parts = rules["allOf"]?.arrayValue { return value(for: merge(rules, parts), depth: depth + 1) }
         return typed(rules, depth: depth)
+    }
+
+    /// Takes the size of a value that the schema itself holds from the budget.
+    private mutating func paid(_ value: JSONValue) -> JSONValue {
+        budget -= JSONWriter.bytes(value).count
+        return value
     }
 
     /// Deep down the branch that ends soonest: `null` if it is there, else the first that is no object or reference.
@@ -70,9 +83,9 @@ struct SchemaGenerator {
     private func merge(_ rules: JSONObject, _ parts: [JSONValue]) -> JSONValue {
         var merged = rules
         merged["allOf"] = nil
-        for part in parts {
+        for part in parts.prefix(16) {
             let target = part.objectValue?["$ref"]?.stringValue.map(resolve) ?? part
-            for member in target.objectValue?.members ?? [] {
+            for member in (target.objectValue?.members ?? []).prefix(Self.maxMerged) {
                 merged[member.name] = combine(member.name, merged[member.name], member.value)
             }
         }
@@ -125,7 +138,8 @@ extension SchemaGenerator {
         for property in properties where required.contains(property.name) || depth < Self.comfortableDepth {
             result.members.append(.init(name: property.name, value: value(for: property.value, depth: depth + 1)))
         }
-        for name in required.sorted() where result[name] == nil {
+        let present = Set(result.members.map(\.name))
+        for name in required.subtracting(present).sorted() {
             let schema = rules["additionalProperties"] ?? ["type": "string"]
             result.members.append(.init(name: name, value: value(for: schema, depth: depth + 1)))
         }
@@ -139,12 +153,10 @@ extension SchemaGenerator {
         let wanted = depth > Self.comfortableDepth ? least : max(least, min(most, 1 + random.index(below: 3)))
         let items = rules["items"] ?? ["type": "string"]
         let unique = rules["uniqueItems"]?.boolValue ?? false
-        var attempts = 0
-        while elements.count < wanted, attempts < 1000 {
-            attempts += 1
+        var repeats = 0
+        while elements.count < wanted, budget > 0, repeats < 1000 {
             let element = value(for: items, depth: depth + 1)
-            if unique, elements.contains(element) { continue }
-            elements.append(element)
+            if unique, elements.contains(element) { repeats += 1 } else { elements.append(element) }
         }
         return .array(elements)
     }
@@ -154,6 +166,12 @@ extension SchemaGenerator {
 
 extension SchemaGenerator {
     private mutating func string(_ rules: JSONObject) -> String {
+        let text = text(rules)
+        budget -= text.utf8.count
+        return text
+    }
+
+    private mutating func text(_ rules: JSONObject) -> String {
         if let pattern = rules["pattern"]?.stringValue,
             let text = PatternGenerator.text(for: pattern, &random)
         {
@@ -163,7 +181,12 @@ extension SchemaGenerator {
         let least = min(max(rules["minLength"]?.intValue ?? 0, 0), 65_536)
         let most = max(rules["maxLength"]?.intValue ?? .max, least)
         var text = TextGenerator.tokens(1 + random.index(below: 3), &random).joined()
-        while text.unicodeScalars.count < least { text += TextGenerator.tokens(1, &random).joined() }
+        var count = text.unicodeScalars.count
+        while count < least {
+            let word = TextGenerator.tokens(1, &random).joined()
+            text += word
+            count += word.unicodeScalars.count
+        }
         return String(String.UnicodeScalarView(text.unicodeScalars.prefix(most)))
     }
 
