@@ -258,8 +258,8 @@ final class EngineLoop {
         transfer.pool.put(transfer)
     }
 
-    /// libcurl 7.88 queues an HTTP/2 stream's reset without sending it. So a connection that carries nothing else is not
-    /// kept, and one that does is made to send what it has queued.
+    /// libcurl 7.88 queues an HTTP/2 stream's reset without sending it. So a connection that carries nothing else is
+    /// not kept, and one that does is made to send what it has queued.
     private func takeOut(_ transfer: Transfer, isUnfinished: Bool) {
         guard isUnfinished, transfer.mayBeHTTP2 else { return _ = curl_multi_remove_handle(multi, transfer.easy) }
         sluice_easy_set_long(transfer.easy, CURLOPT_FORBID_REUSE, 1)
@@ -269,7 +269,8 @@ final class EngineLoop {
     }
 
     /// Lifting a pause is the one call that makes libcurl send what an HTTP/2 connection has queued, so one transfer on
-    /// each connection with a fresh reset is paused and resumed. Where all of them are paused the reset waits for traffic.
+    /// each connection with a fresh reset is paused and resumed. Where all of them are paused the reset waits for
+    /// traffic.
     private func flushResets() {
         guard !unflushedPorts.isEmpty else { return }
         for transfer in live.values where transfer.mayBeHTTP2 && !transfer.isStoppedInCurl {

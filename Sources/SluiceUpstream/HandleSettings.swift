@@ -43,7 +43,8 @@ enum HandleSettings {
             && sluice_easy_set_long(easy, CURLOPT_SSL_VERIFYHOST, 2) == CURLE_OK
     }
 
-    /// HTTP/2 over TLS only. Over plain text (prior knowledge) libcurl 7.88 stalls every further stream of a connection.
+    /// HTTP/2 over TLS only. Over plain text (prior knowledge) libcurl 7.88 stalls every further stream of a
+    /// connection.
     private static func setVersion(_ easy: UnsafeMutableRawPointer, _ profile: UpstreamProfile) -> Bool {
         let multiplexes = profile.isTLS && profile.httpVersion != .http11
         let version = multiplexes ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1

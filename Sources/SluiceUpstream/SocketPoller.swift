@@ -45,8 +45,8 @@ final class SocketPoller {
         }
     }
 
-    /// A socket was opened. Where libcurl still wants something of its number, it closed that number's last socket without
-    /// a word and will not repeat itself, while the kernel has forgotten.
+    /// A socket was opened. Where libcurl still wants something of its number, it closed that number's last socket
+    /// without a word and will not repeat itself, while the kernel has forgotten.
     func opened(_ socket: Int32) {
         guard Int(socket) < interests.count, interests[Int(socket)] != 0 else { return }
         _ = sluice_epoll_add(poller, socket, interests[Int(socket)])

@@ -13,7 +13,7 @@ enum Floors {
             "SluiceConfig",
         ],
         "SluiceClient": ["SluiceWire"], "SluiceProvider": [],
-        "SluiceBench": ["CBench", "SluiceWire"],
+        "SluiceBench": ["SluiceWire"],
         "sluice": ["SluiceAgent", "SluiceClient", "SluiceProvider", "SluiceBench", "SluiceConfig", "SluiceTelemetry"],
         "sluice-fuzz": ["SluiceWire", "SluiceOpenAI", "SluiceConfig", "SluiceProvider", "SluicePolicy"],
     ]
@@ -35,7 +35,7 @@ enum Floors {
         ],
         "SluiceProvider": ["Glibc", "Synchronization", "NIOCore", "NIOPosix", "NIOHTTP1"],
         "SluiceBench": [
-            "Glibc", "Histogram",
+            "CBench", "Glibc", "Histogram",
         ],
         "sluice": [
             "Glibc", "Dispatch", "Foundation", "FoundationEssentials", "ArgumentParser", "Logging", "Synchronization",
