@@ -105,28 +105,42 @@ final class Lifecycle: Sendable {
     func drain() async {
         notifier.stopping(status: "draining")
         logger.info("stopping: draining")
-        let finished = loop.makePromise(of: Void.self)
-        let polling = loop.flatSubmit {
+        let callsEnded = loop.flatSubmit {
             let coordinator = self.coordinator.value
-            let bound = coordinator.configuration.agent.drainTimeout.wholeNanoseconds
-            let deadline = NIODeadline.now() + .nanoseconds(bound)
             coordinator.beginDrain()
-            self.pollDrain(until: deadline, finished)
-            return finished.futureResult
+            let bound = TimeAmount.nanoseconds(coordinator.configuration.agent.drainTimeout.wholeNanoseconds)
+            return self.wait(atMost: bound) { self.coordinator.value.callsByID.isEmpty }
         }
-        _ = try? await polling.get()
-        _ = try? await loop.submit { self.coordinator.value.endDrain() }.get()
+        _ = try? await callsEnded.get()
+        let clientsGone = loop.flatSubmit {
+            self.coordinator.value.endDrain()
+            return self.wait(atMost: Self.lastWrites) { self.coordinator.value.sessions.isEmpty }
+        }
+        _ = try? await clientsGone.get()
         logger.info("stopped")
     }
 
-    private func pollDrain(until deadline: NIODeadline, _ finished: EventLoopPromise<Void>) {
-        let left = coordinator.value.callsByID.count
-        guard left > 0, NIODeadline.now() < deadline else {
+    /// How long clients may take to read their last events.
+    private static let lastWrites = TimeAmount.seconds(2)
+
+    /// Looks every 20 ms whether `condition` holds, and asks the service manager for the time it takes.
+    private func wait(
+        atMost bound: TimeAmount, until condition: @escaping @Sendable () -> Bool
+    ) -> EventLoopFuture<Void> {
+        let finished = loop.makePromise(of: Void.self)
+        look(until: NIODeadline.now() + bound, condition, finished)
+        return finished.futureResult
+    }
+
+    private func look(
+        until deadline: NIODeadline, _ condition: @escaping @Sendable () -> Bool, _ finished: EventLoopPromise<Void>
+    ) {
+        guard !condition(), NIODeadline.now() < deadline else {
             finished.succeed(())
             return
         }
         notifier.extendTimeout(microseconds: 5_000_000)
-        loop.scheduleTask(in: .milliseconds(20)) { self.pollDrain(until: deadline, finished) }
+        loop.scheduleTask(in: .milliseconds(20)) { self.look(until: deadline, condition, finished) }
     }
 }
 

@@ -189,7 +189,8 @@ final class Session: ChannelInboundHandler {
     }
 
     private func reject(_ rejection: FrameRejection) {
-        coordinator.metrics.rejected(rejection.error.code)
+        // What policy refuses is counted as a call.
+        if rejection.error.code.isCallersFault { coordinator.metrics.rejected(rejection.error.code) }
         send { $0.error(id: rejection.id, rejection.error) }
     }
 
@@ -217,12 +218,20 @@ final class Session: ChannelInboundHandler {
     func flush() {
         isDirty = false
         guard let context else { return }
-        if !output.bytes.isEmpty {
-            coordinator.metrics.sent(bytes: output.bytes.count)
-            context.writeAndFlush(wrapOutboundOut(context.channel.allocator.buffer(bytes: output.bytes)), promise: nil)
-            output.reset()
+        guard !output.bytes.isEmpty else {
+            if isClosing { context.close(mode: .all, promise: nil) }
+            return
         }
-        if isClosing { context.close(mode: .all, promise: nil) }
+        coordinator.metrics.sent(bytes: output.bytes.count)
+        let bytes = wrapOutboundOut(context.channel.allocator.buffer(bytes: output.bytes))
+        output.reset()
+        guard isClosing else {
+            context.writeAndFlush(bytes, promise: nil)
+            return
+        }
+        // Closing at once would throw away what a slow reader has not taken yet.
+        let channel = context.channel
+        context.writeAndFlush(bytes).whenComplete { _ in channel.close(promise: nil) }
     }
 
     /// Says no more after what is waiting to leave.

@@ -58,8 +58,6 @@ extension SluiceError.Code {
     public static let policyNoCredentials = Self(rawValue: "policy_no_credentials")
     /// The agent is shutting down.
     public static let policyDraining = Self(rawValue: "policy_draining")
-    /// No configured upstream serves this model.
-    public static let policyUpstreamUnknown = Self(rawValue: "policy_upstream_unknown")
     /// The provider's rate limit was hit.
     public static let providerRateLimited = Self(rawValue: "provider_rate_limited")
     /// The account has no quota left.

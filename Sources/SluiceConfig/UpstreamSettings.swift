@@ -56,7 +56,7 @@ extension UpstreamSettings: ConfigurationSection {
         .value("http", \.http, .choice, .live, "HTTP version; auto is HTTP/2 where TLS negotiates it"),
         .value("max_connections", \.maxConnections, .count(1...4096), .live, "Connections to this upstream"),
         .section("timeouts", \.timeouts, "Time limits of one attempt"),
-        .value("max_response_size", \.maxResponseSize, .size(1024...(1 << 30)), .live, "Largest answer"),
+        .value("max_response_size", \.maxResponseSize, .size(1024...(1 << 30)), .live, "Largest plain answer; a stream is bounded chunk by chunk"),
         .optional("organization", \.organization, .headerValue, .live, "Header OpenAI-Organization"),
         .optional("project", \.project, .headerValue, .live, "Header OpenAI-Project"),
         .map("headers", \.headers, maximum: 32, .live, "Further request headers, none that carries a credential"),

@@ -24,7 +24,6 @@ package enum ErrorCode: String, Sendable, CaseIterable {
     case policyExceedsLimit = "policy_exceeds_limit"
     case policyNoCredentials = "policy_no_credentials"
     case policyDraining = "policy_draining"
-    case policyUpstreamUnknown = "policy_upstream_unknown"
     case providerRateLimited = "provider_rate_limited"
     case providerQuotaExhausted = "provider_quota_exhausted"
     case providerAuthFailed = "provider_auth_failed"
@@ -50,11 +49,14 @@ package enum ErrorCode: String, Sendable, CaseIterable {
             .callerNestingTooDeep, .callerInvalidField, .callerHelloRequired, .callerDuplicateHello,
             .callerUnsupportedProto, .callerUnknownOp, .callerDuplicateID, .callerSlowConsumer, .callerCancelled,
             .callerDisconnected, .policyEndpointNotAllowed, .policyDeadlineExceeded, .policyExceedsLimit,
-            .policyNoCredentials, .policyUpstreamUnknown, .providerQuotaExhausted, .providerAuthFailed,
+            .policyNoCredentials, .providerQuotaExhausted, .providerAuthFailed,
             .providerInvalidRequest, .providerResponseTooLarge, .providerStreamError:
             false
         }
     }
+
+    /// Whether the frame itself, or the way the connection is used, was wrong.
+    package var isCallersFault: Bool { rawValue.hasPrefix("caller_") }
 
     /// Whether the agent closes the connection after this error.
     package var closesConnection: Bool { self == .callerFrameTooLarge || self == .callerTooManyConnections }

@@ -43,7 +43,6 @@ struct ErrorCodeTests {
         case .policyExceedsLimit: .policyExceedsLimit
         case .policyNoCredentials: .policyNoCredentials
         case .policyDraining: .policyDraining
-        case .policyUpstreamUnknown: .policyUpstreamUnknown
         case .providerRateLimited: .providerRateLimited
         case .providerQuotaExhausted: .providerQuotaExhausted
         case .providerAuthFailed: .providerAuthFailed
