@@ -30,4 +30,5 @@ class Upstream:
     embedding_model: str = ""
     responses_model: str = ""
     errors: list = field(default_factory=list)
+    wrong_key: tuple = ("provider_auth_failed", 401)
     canned_chat: bytes = b""

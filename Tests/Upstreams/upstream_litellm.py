@@ -26,7 +26,10 @@ def start(program, scratch, processes, transcript):
     base = f"http://127.0.0.1:{port}"
     await_true("LiteLLM answers", lambda: fetch(f"{base}/v1/models", key)[0] == 200, server)
     transcript.saw(REQUIREMENT)
-    stats = lambda: json.loads(fetch(f"{stand_in}/stand-in/stats")[1])
+
+    def stats():
+        return json.loads(fetch(f"{stand_in}/stand-in/stats")[1])
+
     return Upstream(
         name="LiteLLM",
         base_url=f"{base}/v1",
@@ -36,6 +39,8 @@ def start(program, scratch, processes, transcript):
         responses_model="relayed",
         endless={"model": "endless", "stream": True, "messages": [{"role": "user", "content": "Go on."}]},
         errors=[Refusal("unknown model", {"model": "no-such-model", "messages": []}, 400)],
+        # Without a database it does not say 401 to a key that it does not know: "No connected db."
+        wrong_key=("provider_invalid_request", 400),
         releases=lambda: stats()["clients_left"]["total"],
         evidence=lambda: f"the stand-in behind it: clients_left {stats()['clients_left']['total']}, "
                          f"streams {stats()['streams']['now']}",
