@@ -1,7 +1,9 @@
 """What a person reads: what was done, what came of it, and the count at the end."""
 
 import json
+import pathlib
 
+HERE = pathlib.Path(__file__).resolve().parent
 WIDTH = 150
 
 
@@ -11,21 +13,20 @@ class Transcript:
     def __init__(self, program, scratch):
         self.passed = 0
         self.failed = 0
-        self._short = {str(program): "sluice", str(scratch): "SCRATCH"}
+        self._short = {str(program): "sluice", str(scratch): "SCRATCH", str(HERE): "Tests/Upstreams"}
 
     def section(self, title):
         print(f"\n== {self._shorten(title)}", flush=True)
 
     def step(self, command):
         """A command line, as it was run."""
-        print(f"$ {self._shorten(command)}", flush=True)
+        print(f"$ {clip(self._shorten(command), 2 * WIDTH)}", flush=True)
 
     def saw(self, value):
         """What came of it."""
         text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
         for line in text.splitlines():
-            line = self._shorten(line)
-            print(f"    {line if len(line) <= WIDTH else line[: WIDTH - 1] + '…'}", flush=True)
+            print(f"    {clip(self._shorten(line), WIDTH)}", flush=True)
 
     def check(self, what, passed, otherwise=None):
         """One check; `otherwise` is shown when it failed."""
@@ -46,3 +47,8 @@ class Transcript:
         for long, short in self._short.items():
             text = text.replace(long, short)
         return text
+
+
+def clip(text, width):
+    """The text, or its beginning with an ellipsis."""
+    return text if len(text) <= width else text[: width - 1] + "…"

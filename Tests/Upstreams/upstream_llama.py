@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import secrets
 import subprocess
 import sys
@@ -20,6 +21,8 @@ OPTIONS = [
     "-DLLAMA_USE_PREBUILT_UI=OFF",
 ]
 CONTEXT = 16384  # tokens; the endless stream must be far from its end when it is cancelled
+
+RELEASED = re.compile(r"cancel task, id_task = (\d+)\n(?:.*\n)*?.*task \1 \| stop processing: n_tokens = (\d+)")
 
 
 def start(program, scratch, processes, transcript):
@@ -100,11 +103,16 @@ class Slot:
         return json.loads(fetch(f"{self._base}/slots", self._key)[1])[0]
 
     def releases(self):
-        """How often the engine cancelled a task whose client had left, counted only while the slot is free."""
-        cancels = self._log.read_text(errors="replace").count("cancel task")
-        return 0 if self._now()["is_processing"] else cancels
+        """How many tasks the engine cancelled, since their client had left, and then gave their slot free."""
+        return 0 if self._now()["is_processing"] else len(self._cancelled())
+
+    def _cancelled(self):
+        """The tokens in the slot at the end of each; far fewer than were asked for."""
+        found = RELEASED.findall(self._log.read_text(errors="replace"))
+        return [int(tokens) for _, tokens in found if int(tokens) < CONTEXT // 2]
 
     def evidence(self):
         slot = self._now()
         made = [token.get("n_decoded") for token in slot.get("next_token") or [{}]]
-        return f"/slots: is_processing {slot['is_processing']}, n_decoded {made}"
+        last = "".join(f"; its log: cancelled and released at {tokens} tokens" for tokens in self._cancelled()[-1:])
+        return f"/slots: is_processing {slot['is_processing']}, n_decoded {made}{last}"
