@@ -115,9 +115,14 @@ extension Coordinator {
         _ call: CallContext, status: Int, usage: WireUsage?, model: String?, at now: MonotonicTime
     ) -> ResultSummary {
         ResultSummary(
-            status: status, usage: usage, charged: usage == nil ? .estimated : .exact, attempts: call.attempts,
+            status: status, usage: usage, charged: charge(call, usage), attempts: call.attempts,
             upstreamRequestID: call.requestID, model: model, queuedMS: call.queuedMS(at: now),
             upstreamMS: call.upstreamMS(at: now), totalMS: call.totalMS(at: now))
+    }
+
+    private func charge(_ call: CallContext, _ usage: WireUsage?) -> Charge {
+        if usage != nil { return .exact }
+        return call.plan.method == .get ? .none : .estimated
     }
 
     /// The one way out: every call comes by here exactly once.

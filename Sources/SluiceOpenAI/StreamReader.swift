@@ -69,7 +69,7 @@ package struct StreamReader: Sendable {
         if Self.hasError(object, in: data) { step.end = .failed }
         if let usage = object.value("usage", in: data), usage.kind == .object {
             step.usage = WireUsage.read(usage, in: data)
-            step.forward = step.end == .failed || !(withholdsUsage && Self.hasNoChoices(object, in: data))
+            step.forward = step.end == .failed || !(withholdsUsage && Self.saysNothing(object, in: data))
         }
         return step
     }
@@ -80,11 +80,28 @@ package struct StreamReader: Sendable {
         return kind == .object || kind == .string
     }
 
-    private static func hasNoChoices(_ object: JSONObjectSlice, in data: RawSpan) -> Bool {
+    /// Whether a chunk carries nothing but usage: no choices, as OpenAI has it, or choices with an empty `delta` and no
+    /// end, as LiteLLM has it.
+    private static func saysNothing(_ object: JSONObjectSlice, in data: RawSpan) -> Bool {
         guard let choices = object.value("choices", in: data), choices.kind == .array else { return false }
         var reader = JSONReader(at: choices.start + 1)
-        reader.skipSpace(in: data)
-        return data.byte(reader.position) == UInt8(ascii: "]")
+        while true {
+            reader.skipSpace(in: data)
+            switch data.byte(reader.position) {
+            case UInt8(ascii: "]"): return true
+            case UInt8(ascii: ","): reader = JSONReader(at: reader.position + 1)
+            default:
+                guard let choice = try? reader.value(in: data), isEmpty(choice, in: data) else { return false }
+            }
+        }
+    }
+
+    private static func isEmpty(_ choice: JSONValue, in data: RawSpan) -> Bool {
+        guard let members = JSONObjectSlice.read(choice, in: data), let delta = members.value("delta", in: data),
+            let parts = JSONObjectSlice.read(delta, in: data)
+        else { return false }
+        let end = members.value("finish_reason", in: data)
+        return (end == nil || end?.kind == .null) && parts.members.allSatisfy { $0.value.kind == .null }
     }
 
     private mutating func typedEvent(_ object: JSONObjectSlice, in data: RawSpan) -> StreamStep {
