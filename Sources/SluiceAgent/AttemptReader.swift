@@ -49,7 +49,7 @@ struct AttemptReader {
         let used = view.usage.map { $0.inputTokens + $0.outputTokens }
         return AttemptReading(
             result: .answered(status: status, body: body, usage: view.usage, model: view.model),
-            outcome: .success(usedTokens: used), label: "ok")
+            outcome: .success(usedTokens: used), mayHaveCost: true, label: "ok")
     }
 
     private func streamed(_ stream: StreamState) -> AttemptReading {
@@ -57,15 +57,21 @@ struct AttemptReader {
         switch stream.end {
         case .complete:
             return AttemptReading(
-                result: .streamed(.complete), outcome: .success(usedTokens: used), label: "ok")
+                result: .streamed(.complete), outcome: .success(usedTokens: used), mayHaveCost: true, label: "ok")
         case .failed:
             return broken(
                 WireError(
                     .providerStreamError, "the provider reported an error inside the stream", status: stream.status,
-                    upstream: stream.providerError))
+                    upstream: stream.providerError.flatMap(Self.shown)))
         case nil:
             return transport(.connectionLost)
         }
+    }
+
+    /// The error object from inside a stream under the same rules as one from an error answer.
+    private static func shown(_ object: [UInt8]) -> [UInt8]? {
+        let body = Array("{\"error\":".utf8) + object + Array("}".utf8)
+        return ProviderError.read(body).shown(status: 200)
     }
 
     /// The provider answered, and the answer is of no use: another attempt would be paid for again.
@@ -107,9 +113,8 @@ struct AttemptReader {
 
     private func transport(_ failure: UpstreamFailure) -> AttemptReading {
         let detail = end.detail.map { ": \($0)" } ?? ""
-        var error = WireError(code(failure), failure.message + detail, status: end.head?.status)
-        // A request that reached the provider may have been worked on, whatever became of its answer.
-        error.charged = end.requestSent ? .estimated : .none
+        let error = WireError(
+            code(failure), failure.message + detail, limit: limit(failure), status: end.head?.status)
         var reading = AttemptReading(
             result: .failed(error), outcome: .transient(notSent: !end.requestSent), mayHaveCost: end.requestSent,
             label: failure.label)
@@ -118,6 +123,18 @@ struct AttemptReader {
             reading.mayRetry = false
         }
         return reading
+    }
+
+    /// The configured bound behind a failure, by its name in the configuration.
+    private func limit(_ failure: UpstreamFailure) -> String? {
+        switch failure {
+        case .connectTimeout: "connect"
+        case .firstByteTimeout: "first_byte"
+        case .idleTimeout: "idle"
+        case .totalTimeout: "total"
+        case .tooLarge: "max_response_size"
+        case .dns, .connect, .tls, .connectionLost, .cancelled, .invalidRequest, .protocolError: nil
+        }
     }
 
     private func code(_ failure: UpstreamFailure) -> ErrorCode {

@@ -41,9 +41,14 @@ final class CallContext {
     /// Whether any request byte may have reached the provider, over all attempts.
     var anythingSent = false
     var requestID: String?
+    /// Whether an earlier attempt, one that was repeated, may have been billed.
+    var mayHaveCostBefore = false
+    /// Bytes of chunk data that may be sent, as long as no stream has begun to use it up.
+    var credit: Int
     var stream: StreamState?
 
-    init(plan: CallPlan, session: Session, pool: PoolRuntime, arrivedAt: MonotonicTime) {
+    init(plan: CallPlan, session: Session, pool: PoolRuntime, arrivedAt: MonotonicTime, credit: Int) {
+        self.credit = credit
         self.plan = plan
         self.session = session
         self.pool = pool
@@ -58,9 +63,6 @@ final class CallContext {
     }
 
     func totalMS(at now: MonotonicTime) -> Int { Self.milliseconds(from: arrivedAt, to: now) }
-
-    /// What is known of the cost when there is no usage to read.
-    var charge: Charge { anythingSent ? .estimated : .none }
 
     /// Whether the answer has begun to reach the caller: from then on nothing is retried.
     var hasForwarded: Bool { (stream?.seq ?? 0) > 0 }

@@ -65,6 +65,7 @@ extension Coordinator {
             serviceMicroseconds: service, random: newRandom(), at: now, into: &effects)
         if attempt.isRateLimit { observe(end.head, call, at: now, into: &effects) }
         call.pool.meter.attempt(attempt.label, microseconds: service, isRateLimit: attempt.isRateLimit)
+        judgeKey(of: call, attempt.result, at: now)
         switch verdict {
         case .finished: finish(call, completed(call, attempt, at: now))
         case .retry(let next, let delay): retrying(call, attempt, next: next, delayMicroseconds: delay)
@@ -84,7 +85,9 @@ extension Coordinator {
     }
 
     private func retrying(_ call: CallContext, _ attempt: AttemptReading, next: Int, delayMicroseconds: Int64) {
+        if let stream = call.stream { call.credit = stream.credit }
         call.stream = nil
+        if attempt.mayHaveCost { call.mayHaveCostBefore = true }
         guard case .failed(let error) = attempt.result else { return }
         call.pool.meter.retried(error.code)
         guard call.plan.progress else { return }
@@ -106,7 +109,7 @@ extension Coordinator {
                 finish, nil)
         case .failed(var error):
             error.attempts = call.attempts
-            if error.charged == .none { error.charged = call.charge }
+            error.charged = charge(call, call.stream?.usage)
             return .failure(error)
         }
     }
@@ -120,9 +123,11 @@ extension Coordinator {
             upstreamMS: call.upstreamMS(at: now), totalMS: call.totalMS(at: now))
     }
 
-    private func charge(_ call: CallContext, _ usage: WireUsage?) -> Charge {
-        if usage != nil { return .exact }
-        return call.plan.method == .get ? .none : .estimated
+    /// What is known of a call's cost over all its attempts. A GET is free.
+    func charge(_ call: CallContext, _ usage: WireUsage?) -> Charge {
+        if call.plan.method == .get { return .none }
+        if usage != nil { return call.mayHaveCostBefore ? .estimated : .exact }
+        return call.anythingSent ? .estimated : .none
     }
 
     /// The one way out: every call comes by here exactly once.
@@ -132,6 +137,7 @@ extension Coordinator {
         call.session.remove(call)
         let now = Self.now
         metrics.callEnded(call, end, microseconds: now.microseconds(since: call.arrivedAt))
+        journal.note(call, end, at: now)
         switch end {
         case .answer(let summary, let body):
             body.withUnsafeBytes { bytes in
@@ -150,8 +156,7 @@ extension Coordinator {
             call.session.send { $0.error(id: call.plan.id, error) }
             return
         }
-        var summary = summary(call, status: stream.status, usage: stream.usage, model: stream.model, at: now)
-        summary.charged = stream.usage == nil ? .estimated : .exact
+        let summary = summary(call, status: stream.status, usage: stream.usage, model: stream.model, at: now)
         let finish: StreamFinish =
             switch error.code {
             case .callerCancelled: .cancelled

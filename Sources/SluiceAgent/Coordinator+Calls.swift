@@ -16,29 +16,26 @@ extension Coordinator {
                 throw WireError(.policyDraining, "the agent is stopping; connect again in a moment")
             }
             let plan = try pipeline.plan(frame, in: payload)
-            let pool = try choosePool(plan, at: now)
-            try admit(CallContext(plan: plan, session: session, pool: pool, arrivedAt: now))
+            try admitSomewhere(plan, session, at: now)
         } catch {
             metrics.refused(endpoint: Endpoint(path: frame.path), lane: frame.lane, error.code)
             throw error
         }
     }
 
-    /// Of a model's pools, one for each key, the one with the least to do.
-    private func choosePool(_ plan: CallPlan, at now: MonotonicTime) throws(WireError) -> PoolRuntime {
-        let candidates = pools.candidates(model: plan.view.model, engine: &policy, at: now)
-        guard let first = candidates.first else {
-            throw WireError(
-                .policyNoCredentials,
-                "no usable API key is configured for this model's upstream; see `sluice config check`")
+    /// Hands the call to the best pool that takes it; with one key there is only one.
+    private func admitSomewhere(_ plan: CallPlan, _ session: Session, at now: MonotonicTime) throws(WireError) {
+        var refusal: WireError?
+        for pool in try rankedPools(plan, at: now) {
+            let credit = configuration.limits.streamCredit
+            do throws(WireError) {
+                return try admit(
+                    CallContext(plan: plan, session: session, pool: pool, arrivedAt: now, credit: credit))
+            } catch {
+                refusal = refusal ?? error
+            }
         }
-        guard candidates.count > 1 else { return first }
-        let loads = candidates.map { pool in
-            let snapshot = policy.snapshot(pool.id)
-            return snapshot.queued + snapshot.inFlight
-        }
-        let least = loads.indices.min { loads[$0] < loads[$1] } ?? 0
-        return candidates[least]
+        if let refusal { throw refusal }
     }
 
     private func admit(_ call: CallContext) throws(WireError) {
@@ -122,8 +119,7 @@ extension Coordinator {
     private func newStream(_ call: CallContext) -> StreamState {
         let injected = call.plan.endpoint.hasStreamUsageOption && !call.plan.view.wantsUsageChunk
         return StreamState(
-            reader: StreamReader(endpoint: call.plan.endpoint, withholdsUsage: injected),
-            credit: configuration.limits.streamCredit)
+            reader: StreamReader(endpoint: call.plan.endpoint, withholdsUsage: injected), credit: call.credit)
     }
 
     // MARK: Ends that do not come from the provider
@@ -155,7 +151,7 @@ extension Coordinator {
         var error = error
         error.attempts = call.attempts
         if call.token != nil { call.anythingSent = true }
-        if error.charged == .none { error.charged = call.stream?.usage == nil ? call.charge : .exact }
+        if error.charged == .none { error.charged = charge(call, call.stream?.usage) }
         abortTransfer(call)
         if cancel, let id = call.callID {
             var effects: [Effect] = []
@@ -172,6 +168,8 @@ extension Coordinator {
         callsByToken[token] = nil
         call.token = nil
         upstream?.cancel(token)
+        let service = call.attemptStartedAt.map { Self.now.microseconds(since: $0) } ?? 0
+        call.pool.meter.attempt("aborted", microseconds: service, isRateLimit: false)
     }
 }
 

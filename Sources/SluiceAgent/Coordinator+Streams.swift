@@ -49,7 +49,7 @@ extension Coordinator {
 
     /// Sends a chunk, or keeps it until there is credit.
     private func offer(_ call: CallContext, _ stream: StreamState, _ data: [UInt8]) {
-        if stream.credit > 0, !stream.hasWaiting {
+        if stream.credit > 0, !stream.hasWaiting, call.session.isWritable {
             forward(call, stream, data)
             return
         }
@@ -75,13 +75,19 @@ extension Coordinator {
 
     /// Adds credit and sends what waited for it.
     func granted(_ call: CallContext, bytes: Int) {
-        guard let stream = call.stream else { return }
+        guard let stream = call.stream else {
+            call.credit = min(call.credit + bytes, WireLimits.streamCreditCeiling)
+            return
+        }
+        let sentBefore = stream.seq
         stream.credit = min(stream.credit + bytes, WireLimits.streamCreditCeiling)
-        while stream.hasWaiting, stream.credit > 0 { forward(call, stream, stream.nextWaiting()) }
+        while stream.hasWaiting, stream.credit > 0, call.session.isWritable {
+            forward(call, stream, stream.nextWaiting())
+        }
         guard stream.isPaused, let id = call.callID else { return }
         if stream.hasWaiting {
-            // Some went out: the consumer is slow, not stuck.
-            stream.stalledSince = Self.now
+            // A consumer that gets something is slow, not stuck.
+            if stream.seq != sentBefore { stream.stalledSince = Self.now }
             return
         }
         stream.isPaused = false

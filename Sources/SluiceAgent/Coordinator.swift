@@ -13,6 +13,7 @@ final class Coordinator {
     let loop: any EventLoop
     let metrics: Meter
     let logger: Logger
+    let journal: CallJournal
     let instance: String
     private(set) var configuration: Configuration
     private(set) var isDraining = false
@@ -46,6 +47,7 @@ final class Coordinator {
         self.configuration = configuration
         self.metrics = metrics
         self.logger = logger
+        journal = CallJournal(logger)
         var random = SystemRandomNumberGenerator()
         instance = String(random.next(), radix: 16)
         policy = PolicyEngine(retries: RetryPolicy(configuration.retries))
@@ -148,6 +150,13 @@ final class Coordinator {
         let old = pools.all.map(\.route.profile)
         policy.reconfigure(retries: RetryPolicy(configuration.retries), at: Self.now)
         pools.reload(configuration, routes: routes, engine: &policy, at: Self.now, into: &effects)
+        let withdrawn = pools.withdrawn
+        let waiting = callsByID.values.filter { call in
+            call.token == nil && withdrawn.contains { $0 === call.pool }
+        }
+        endTogether(waiting) { call in
+            end(call, WireError(.policyNoCredentials, "the key this call waited for was removed"), cancel: true)
+        }
         for profile in old where !pools.all.contains(where: { $0.route.profile === profile }) {
             upstream?.retire(profile)
         }
@@ -162,7 +171,8 @@ final class Coordinator {
     func beginDrain() {
         isDraining = true
         for session in sessions.values {
-            sendGoaway(to: session)
+            // Who has not said hello gets its goaway right after the answer to that.
+            if session.isGreeted { sendGoaway(to: session) }
             if session.calls.isEmpty { session.closeAfterFlush() }
         }
         flushDirty()

@@ -17,6 +17,8 @@ final class PoolRuntime {
     let id: PoolID
     var route: UpstreamRoute
     let meter: PoolMeter
+    /// Until when another key is preferred, after the provider refused this one.
+    var avoidedUntil: MonotonicTime?
 
     init(name: String, id: PoolID, route: UpstreamRoute, meter: PoolMeter) {
         self.name = name
@@ -38,6 +40,8 @@ struct PoolRegistry {
     private var pools: [Key: PoolRuntime] = [:]
     /// In the order of their making, for everything that lists them.
     private(set) var all: [PoolRuntime] = []
+    /// Pools whose key the last reload took away.
+    private(set) var withdrawn: [PoolRuntime] = []
     private var byModel: [String: [PoolRuntime]] = [:]
     private var configuration: Configuration
     private var routes: [String: [UpstreamRoute]]
@@ -87,8 +91,12 @@ struct PoolRegistry {
         self.configuration = configuration
         self.routes = routes
         byModel.removeAll()
+        withdrawn = []
         for (key, pool) in pools {
-            guard let route = routes[key.upstream]?.first(where: { $0.keyName == key.key }) else { continue }
+            guard let route = routes[key.upstream]?.first(where: { $0.keyName == key.key }) else {
+                withdrawn.append(pool)
+                continue
+            }
             pool.route = route
             let settings = configuration.pools.first { $0.name == key.group }
             engine.reconfigure(pool.id, parameters(settings), at: now, into: &effects)
@@ -99,7 +107,7 @@ struct PoolRegistry {
     private func groupName(_ settings: SluiceConfig.PoolSettings?, _ model: String) -> String {
         if let settings { return settings.name }
         let group = model.isEmpty ? "default" : model
-        let isKnown = all.contains { $0.name.hasSuffix("/" + group) }
+        let isKnown = pools.keys.contains { $0.group == group }
         return isKnown || all.count < configuration.limits.pools ? group : "other"
     }
 

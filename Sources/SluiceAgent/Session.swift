@@ -21,7 +21,7 @@ final class Session: ChannelInboundHandler {
     private var context: ChannelHandlerContext?
     private var input = ByteBuffer()
     private var output = FrameWriter()
-    private var greeted = false
+    private(set) var isGreeted = false
     private var isClosing = false
     private var helloTimer: Scheduled<Void>?
     private var stuckTimer: Scheduled<Void>?
@@ -54,6 +54,8 @@ final class Session: ChannelInboundHandler {
         if isClosing { return }
         if input.readableBytes == 0 { input = arrived } else { input.writeBuffer(&arrived) }
         decode()
+        // A client whose writes always end within a frame would otherwise make the buffer grow for ever.
+        if input.readerIndex >= Self.readBytesKept { input.discardReadBytes() }
     }
 
     func channelReadComplete(context: ChannelHandlerContext) { coordinator.flushDirty() }
@@ -74,7 +76,11 @@ final class Session: ChannelInboundHandler {
         context.channel.setOption(.autoRead, value: writable).whenFailure { _ in }
         stuckTimer?.cancel()
         stuckTimer = nil
-        if writable { return }
+        if writable {
+            for call in calls.values { coordinator.granted(call, bytes: 0) }
+            coordinator.flushDirty()
+            return
+        }
         let timeout = coordinator.configuration.limits.slowConsumerTimeout
         stuckTimer = context.eventLoop.assumeIsolated().scheduleTask(in: .nanoseconds(timeout.wholeNanoseconds)) {
             self.context?.close(promise: nil)
@@ -82,7 +88,7 @@ final class Session: ChannelInboundHandler {
     }
 
     private func helloTimedOut() {
-        guard !greeted else { return }
+        guard !isGreeted else { return }
         send { $0.error(id: nil, WireError(.callerHelloRequired, "no hello came in time", limit: "hello_timeout")) }
         closeAfterFlush()
         coordinator.flushDirty()
@@ -114,10 +120,13 @@ final class Session: ChannelInboundHandler {
         if input.readableBytes == 0 { input = ByteBuffer() }
     }
 
+    /// Bytes read already that may stay in front of a frame that is not whole yet.
+    private static let readBytesKept = 64 * 1024
+
     private func take(_ payload: RawSpan) {
         do throws(FrameRejection) {
             let frame = try ClientFrame.read(payload)
-            if !greeted {
+            if !isGreeted {
                 try greet(frame)
                 return
             }
@@ -137,7 +146,7 @@ final class Session: ChannelInboundHandler {
 
     /// An error that bears the id of a call in flight would end that call in the eyes of its client.
     private func corrected(_ rejection: FrameRejection) -> FrameRejection {
-        if !greeted, let op = rejection.op, op != "hello" { return Self.helloRequired(rejection.id) }
+        if !isGreeted, let op = rejection.op, op != "hello" { return Self.helloRequired(rejection.id) }
         guard let id = rejection.id, calls[id] != nil else { return rejection }
         guard rejection.op == "call" else { return FrameRejection(id: nil, error: rejection.error) }
         return FrameRejection(id: id, error: Self.duplicateID)
@@ -163,7 +172,7 @@ final class Session: ChannelInboundHandler {
                     "this agent speaks protocol versions \(WireLimits.minProto) to \(WireLimits.proto)",
                     field: "proto"))
         }
-        greeted = true
+        isGreeted = true
         helloTimer?.cancel()
         client = hello.client
         send { $0.hello(coordinator.greeting(for: self)) }
@@ -218,10 +227,7 @@ final class Session: ChannelInboundHandler {
     func flush() {
         isDirty = false
         guard let context else { return }
-        guard !output.bytes.isEmpty else {
-            if isClosing { context.close(mode: .all, promise: nil) }
-            return
-        }
+        guard isClosing || !output.bytes.isEmpty else { return }
         coordinator.metrics.sent(bytes: output.bytes.count)
         let bytes = wrapOutboundOut(context.channel.allocator.buffer(bytes: output.bytes))
         output.reset()
@@ -240,7 +246,8 @@ final class Session: ChannelInboundHandler {
         send { _ in }
     }
 
-    var isConnected: Bool { context != nil }
+    /// Whether what is sent leaves, instead of piling up before a client that does not read.
+    var isWritable: Bool { context?.channel.isWritable ?? false }
 
     // MARK: Calls
 

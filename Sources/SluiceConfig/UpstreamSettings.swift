@@ -25,7 +25,7 @@ package struct UpstreamSettings: Equatable, Sendable {
     package internal(set) var caFile: String?
     /// The HTTP version.
     package internal(set) var http = HTTPVersion.auto
-    /// Connections to this upstream.
+    /// Connections to one host. libcurl has one such bound: the largest of all upstreams holds for each.
     package internal(set) var maxConnections = 256
     /// Time limits of one attempt.
     package internal(set) var timeouts = TimeoutSettings()
@@ -54,9 +54,13 @@ extension UpstreamSettings: ConfigurationSection {
         .optional("proxy", \.proxy, .proxyURL, .live, "Proxy URL: http, https, socks5 or socks5h"),
         .optional("ca_file", \.caFile, .absolutePath, .live, "PEM file of the authorities to trust, not the system's"),
         .value("http", \.http, .choice, .live, "HTTP version; auto is HTTP/2 where TLS negotiates it"),
-        .value("max_connections", \.maxConnections, .count(1...4096), .live, "Connections to this upstream"),
+        .value(
+            "max_connections", \.maxConnections, .count(1...4096), .restart,
+            "Connections to one host; the largest of all upstreams holds for each"),
         .section("timeouts", \.timeouts, "Time limits of one attempt"),
-        .value("max_response_size", \.maxResponseSize, .size(1024...(1 << 30)), .live, "Largest plain answer; a stream is bounded chunk by chunk"),
+        .value(
+            "max_response_size", \.maxResponseSize, .size(1024...(1 << 30)), .live,
+            "Largest plain answer; a stream is bounded chunk by chunk"),
         .optional("organization", \.organization, .headerValue, .live, "Header OpenAI-Organization"),
         .optional("project", \.project, .headerValue, .live, "Header OpenAI-Project"),
         .map("headers", \.headers, maximum: 32, .live, "Further request headers, none that carries a credential"),

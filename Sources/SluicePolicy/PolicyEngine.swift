@@ -33,6 +33,13 @@ package struct PolicyEngine: Sendable {
         return earliest == .max ? nil : MonotonicTime(microseconds: earliest)
     }
 
+    /// When a call that arrives now would be sent, as far as limits and pace tell.
+    package func estimatedStart(_ cost: CallCost, pool id: PoolID, at now: MonotonicTime) -> MonotonicTime {
+        let pool = pools[id.index]
+        return pool.estimatedStart(
+            cost, position: pool.queue.count + 1, tokensAhead: pool.queue.queuedTokens, at: now)
+    }
+
     package func snapshot(_ id: PoolID) -> PoolSnapshot {
         let pool = pools[id.index]
         return PoolSnapshot(
@@ -180,8 +187,7 @@ extension PolicyEngine {
         if let limit = pool.limiter.unsatisfiable(arrival.cost) {
             throw .exceedsLimit(limit, limit: pool.limiter.limits.tokensPerMinute ?? 0)
         }
-        let start = pool.estimatedStart(
-            arrival.cost, position: pool.queue.count + 1, tokensAhead: pool.queue.queuedTokens, at: now)
+        let start = estimatedStart(arrival.cost, pool: arrival.pool, at: now)
         let wait = start.microseconds(since: now)
         guard start < arrival.deadline else { throw .deadlineUnmeetable(waitMicroseconds: wait) }
         guard pool.queue.count > 0 || wait > 0 || !pool.hasRoomInFlight else { return }

@@ -15,7 +15,7 @@ struct StreamReaderTests {
             (#"{"choices":[],\#(usage)}"#, false, read, nil), (#"{"choices": [ ] ,\#(usage)}"#, false, read, nil),
             (#"{"choices":[{"index":0}],\#(usage)}"#, true, read, nil), (#"{\#(usage)}"#, true, read, nil),
             (#"{"choices":[{"index":0,"delta":{}}],\#(usage)}"#, false, read, nil),
-            (#"{"choices":[{"delta":{"content":null},"finish_reason":null},{"delta":{}}],\#(usage)}"#, false, read, nil),
+            (#"{"choices":[{"delta":{"content":null},"finish_reason":null}],\#(usage)}"#, false, read, nil),
             (#"{"choices":[{"delta":{},"finish_reason":"stop"}],\#(usage)}"#, true, read, nil),
             (#"{"choices":[{"delta":{"content":"x"}}],\#(usage)}"#, true, read, nil),
             (#"{"choices":null,\#(usage)}"#, true, read, nil), (#"{"choices":[]}"#, true, nil, nil),

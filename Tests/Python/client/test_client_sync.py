@@ -390,7 +390,15 @@ def test_closing_the_client_ends_its_calls(scripted):
         client.call(CHAT, BODY)
 
 
-def test_an_interrupt_cancels_the_call(scripted):
+@pytest.fixture
+def interruptible():
+    """Control-C as a terminal's process has it: one that was started in the background may have it ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def test_an_interrupt_cancels_the_call(scripted, interruptible):
     def script(peer):
         peer.greet()
         call = peer.expect("call")
