@@ -57,7 +57,10 @@ struct SSETarget: FuzzTarget {
         for event in events {
             guard let step = try? reader.read(event.span.bytes) else { continue }
             if step.forward { try require(ReferenceJSON.accepts(event), "what is forwarded is JSON") }
-            if step.end == .failed { try require(step.forward, "a failure is forwarded") }
+            if step.end == .failed {
+                try require(step.forward || step.error != nil, "a failure reaches the caller, as a chunk or as its end")
+                if let error = step.error { try require(ReferenceJSON.accepts(error), "an error object is JSON") }
+            }
         }
     }
 
