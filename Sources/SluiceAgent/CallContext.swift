@@ -122,6 +122,10 @@ enum AgentLimits {
     static let resultOverhead = 64 * 1024
     /// The largest body that a result frame can carry.
     static let responseBody = WireLimits.frameSizeCeiling - resultOverhead
+    /// Connections that stats and admin sockets take together; a scraper needs one.
+    static let httpConnections = 64
+    /// Seconds after which such a connection is closed when nothing comes.
+    static let httpIdleSeconds: Int64 = 60
     /// Bytes of outbound frames a connection may have pending before the agent stops reading from it.
     static let outboundHighWater = 4 * 1024 * 1024
     static let outboundLowWater = 1024 * 1024

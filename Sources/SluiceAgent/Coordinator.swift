@@ -28,6 +28,8 @@ final class Coordinator {
     /// Streams that have data and no credit, for the sweep that ends those stuck too long.
     var stalled: [CallID: CallContext] = [:]
     private(set) var pipeline: CallPipeline
+    /// Open connections of the stats and admin sockets.
+    var httpConnections = 0
     /// Reads the configuration anew and puts it in force; answers with the problems. Set while the agent runs.
     var onReloadRequest: (() -> [String])?
     let startedAt = Coordinator.now

@@ -19,7 +19,7 @@ struct HTTPReply {
 }
 
 /// HTTP/1.1 on `stats.sock` and `admin.sock`. Bodies are not read; a request line and headers are bounded by the
-/// decoder (80 KiB).
+/// decoder (80 KiB), connections by ``AgentLimits/httpConnections``.
 final class HTTPHandler: ChannelInboundHandler {
     typealias InboundIn = HTTPServerRequestPart
     typealias OutboundOut = HTTPServerResponsePart
@@ -31,6 +31,13 @@ final class HTTPHandler: ChannelInboundHandler {
     init(routes: HTTPRoutes, coordinator: Coordinator) {
         self.routes = routes
         self.coordinator = coordinator
+    }
+
+    func handlerAdded(context: ChannelHandlerContext) { coordinator.httpConnections += 1 }
+    func handlerRemoved(context: ChannelHandlerContext) { coordinator.httpConnections -= 1 }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        if event is IdleStateHandler.IdleStateEvent { context.close(promise: nil) }
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {

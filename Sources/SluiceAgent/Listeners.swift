@@ -69,6 +69,13 @@ final class Listeners {
             .serverChannelInitializer(Self.pauseAfterFailedAccept)
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
+                    // Whoever may read statistics may not use up the descriptors that callers need.
+                    guard coordinator.value.httpConnections < AgentLimits.httpConnections else {
+                        channel.close(promise: nil)
+                        return
+                    }
+                    try channel.pipeline.syncOperations.addHandler(
+                        IdleStateHandler(allTimeout: .seconds(AgentLimits.httpIdleSeconds)))
                     try channel.pipeline.syncOperations.configureHTTPServerPipeline(withErrorHandling: true)
                     try channel.pipeline.syncOperations.addHandler(
                         HTTPHandler(routes: routes, coordinator: coordinator.value))

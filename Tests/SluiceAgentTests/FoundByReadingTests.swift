@@ -1,3 +1,6 @@
+import Glibc
+import SluiceAgent
+import SluiceConfig
 import SluiceProvider
 import Testing
 
@@ -64,6 +67,56 @@ struct FoundByReadingTests {
             let result = try await caller.end(of: "1")
             #expect(result.int("attempts") == 2)
             #expect(result.string("charged") == "estimated" && result.has("usage"))
+        }
+    }
+
+    @Test("An error inside a stream that speaks of the key comes without its message")
+    func redactedStreamError() async throws {
+        let scratch = try Scratch()
+        let error = #"{"error":{"message":"Incorrect API key provided: sk-secret","code":"invalid_api_key"}}"#
+        let upstream = try ScriptedUpstream(scratch.file("raw.sock")) { exchange in
+            exchange.beginStream()
+            exchange.event(error)
+            return false
+        }
+        try await House.with(Setup(socket: scratch.file("raw.sock"))) { house in
+            let caller = try house.connect()
+            caller.call("1", Body.chat(stream: true))
+            let end = try await caller.end(of: "1")
+            #expect(end.code == "provider_stream_error" && end.string("upstream.code") == "invalid_api_key")
+            #expect(!end.has("upstream.message"))
+            #expect(upstream.received.count == 1)
+        }
+    }
+
+    @Test("Calls that wait for a key which a reload takes away end, and are not sent with it")
+    func removedKey() async throws {
+        let setup = Setup(pool: ["max_in_flight: 1"])
+        try await House.with(setup) { house in
+            let caller = try house.connect()
+            caller.call("first", Body.fault("fault=hang"))
+            try await house.underWay(1)
+            caller.call("second", Body.chat())
+            _ = try await caller.next("queued", "second")
+            let renamed = setup.yaml(house.scratch).replacing("name: test", with: "name: other")
+            try house.scratch.write("config.yaml", renamed)
+            let reply = try await HTTPExchange.get("/reload", at: house.agent.paths.adminSocket, method: "POST")
+            #expect(reply.status == 200)
+            #expect(try await caller.end(of: "second").code == "policy_no_credentials")
+            #expect(house.provider.stats().requests == 1)
+            caller.call("third", Body.chat())
+            #expect(try await caller.end(of: "third").kind == "result")
+        }
+    }
+
+    @Test("The stats socket takes a bounded number of connections and frees each one that ends")
+    func boundedStats() async throws {
+        try await House.with { house in
+            let held = try (0..<64).map { _ in try RawSocket.connect(house.agent.paths.statsSocket) }
+            let refused = try? await house.stats("/healthz")
+            #expect(refused?.status != 200)
+            held.forEach { _ = Glibc.close($0) }
+            try await eventually("a place is free again") { (try? await house.stats("/healthz").status) == 200 }
         }
     }
 
