@@ -110,8 +110,9 @@ package final class Agent: Sendable {
         var activated = isDaemon ? try SocketActivation.take() : ActivatedSockets()
         for stray in activated.unserved { logger.warning("\(stray)") }
         let listeners = Listeners(group: group, coordinator: coordinator, factWorkers: factWorkers)
-        try await listen(listeners, &activated)
+        // A socket that the service manager held has callers waiting: they may speak as soon as it is served.
         try await begin()
+        try await listen(listeners, &activated)
         let lifecycle = Lifecycle(
             coordinator: coordinator, engine: engine, notifier: notifier, logger: logger, loop: group.next(),
             stopped: stopped,
