@@ -60,7 +60,7 @@ struct DemoCommand: AsyncParsableCommand {
               curl --unix-socket \(house.directory)/stats.sock http://x/metrics
             """
             : """
-            Try next:
+            Try next (in the clone, .build/debug/sluice stands for sluice):
               sluice demo --keep                                   the same, and it stays up for you to call
               OPENAI_API_KEY=sk-… sluice agent                     the agent with your key
               sluice call --prompt "Say hello" --stream            a call through it, from another terminal
