@@ -7,7 +7,8 @@ import SluiceWire
 struct AttemptReading {
     enum Result {
         case answered(status: Int, body: [UInt8], usage: WireUsage?, model: String?)
-        case streamed(StreamFinish)
+        /// A stream that said that it was complete.
+        case streamed(StreamState)
         case failed(WireError)
     }
 
@@ -57,7 +58,7 @@ struct AttemptReader {
         switch stream.end {
         case .complete:
             return AttemptReading(
-                result: .streamed(.complete), outcome: .success(usedTokens: used), mayHaveCost: true, label: "ok")
+                result: .streamed(stream), outcome: .success(usedTokens: used), mayHaveCost: true, label: "ok")
         case .failed:
             return broken(
                 WireError(

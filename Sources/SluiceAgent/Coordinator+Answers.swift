@@ -6,14 +6,14 @@ import SluiceWire
 /// How a call ended, for the one place that tells everybody.
 enum CallEnd {
     case answer(ResultSummary, body: [UInt8])
-    case stream(ResultSummary, StreamFinish, WireError?)
+    /// A stream that came to its own end.
+    case stream(ResultSummary)
     case failure(WireError)
 
     /// The label under which it is counted: `ok`, or the error's code.
     var outcome: String {
         switch self {
-        case .answer: "ok"
-        case .stream(_, let finish, let error): error?.code.rawValue ?? (finish == .complete ? "ok" : finish.rawValue)
+        case .answer, .stream: "ok"
         case .failure(let error): error.code.rawValue
         }
     }
@@ -102,11 +102,9 @@ extension Coordinator {
         switch attempt.result {
         case .answered(let status, let body, let usage, let model):
             return .answer(summary(call, status: status, usage: usage, model: model, at: now), body: body)
-        case .streamed(let finish):
-            let stream = call.stream
+        case .streamed(let stream):
             return .stream(
-                summary(call, status: stream?.status ?? 200, usage: stream?.usage, model: stream?.model, at: now),
-                finish, nil)
+                summary(call, status: stream.status, usage: stream.usage, model: stream.model, at: now))
         case .failed(var error):
             error.attempts = call.attempts
             error.charged = charge(call, call.stream?.usage)
@@ -143,8 +141,8 @@ extension Coordinator {
             body.withUnsafeBytes { bytes in
                 call.session.send { $0.result(id: call.plan.id, summary, body: bytes) }
             }
-        case .stream(let summary, let finish, let error):
-            call.session.send { $0.result(id: call.plan.id, summary, finish: finish, error: error) }
+        case .stream(let summary):
+            call.session.send { $0.result(id: call.plan.id, summary, finish: .complete, error: nil) }
         case .failure(let error): fail(call, error, at: now)
         }
         if isDraining, call.session.calls.isEmpty { call.session.closeAfterFlush() }

@@ -111,7 +111,7 @@ extension Coordinator {
         guard let upstream, upstream.submit(request) else {
             callsByToken[token] = nil
             call.token = nil
-            end(call, WireError(.internal, "the upstream engine takes no more requests", retryable: true), cancel: true)
+            end(call, WireError(.internal, "the upstream engine takes no more requests", retryable: true))
             return
         }
     }
@@ -125,18 +125,18 @@ extension Coordinator {
     // MARK: Ends that do not come from the provider
 
     func cancelled(_ call: CallContext) {
-        end(call, WireError(.callerCancelled, "the call was cancelled by its caller"), cancel: true)
+        end(call, WireError(.callerCancelled, "the call was cancelled by its caller"))
     }
 
     func disconnected(_ call: CallContext) {
-        end(call, WireError(.callerDisconnected, "the caller went away"), cancel: true)
+        end(call, WireError(.callerDisconnected, "the caller went away"))
     }
 
     private func expired(_ call: CallContext) {
         let message =
             "the deadline of \(call.plan.deadlineMS) ms passed while the call was "
             + (call.token == nil ? "waiting in \(call.pool.name)" : "with the provider")
-        end(call, WireError(.policyDeadlineExceeded, message, limit: "deadline_ms"), cancel: true)
+        end(call, WireError(.policyDeadlineExceeded, message, limit: "deadline_ms"))
     }
 
     /// Ends calls together: those that wait before those that run, and the last in the queue first, so that none of
@@ -146,21 +146,18 @@ extension Coordinator {
         for call in calls where call.token != nil { end(call) }
     }
 
-    /// Ends a call with an error: aborts its transfer, tells the core where `cancel` says so, answers the caller.
-    func end(_ call: CallContext, _ error: WireError, cancel: Bool) {
+    /// Ends a call with an error: aborts its transfer, tells the core, answers the caller.
+    func end(_ call: CallContext, _ error: WireError) {
         var error = error
         error.attempts = call.attempts
         if call.token != nil { call.anythingSent = true }
         if error.charged == .none { error.charged = charge(call, call.stream?.usage) }
         abortTransfer(call)
-        if cancel, let id = call.callID {
-            var effects: [Effect] = []
-            policy.cancel(id, at: Self.now, into: &effects)
-            finish(call, .failure(error))
-            perform(effects)
-        } else {
-            finish(call, .failure(error))
-        }
+        var effects: [Effect] = []
+        // The core knows a call no longer whose deadline it saw pass; it ignores that one.
+        if let id = call.callID { policy.cancel(id, at: Self.now, into: &effects) }
+        finish(call, .failure(error))
+        perform(effects)
     }
 
     private func abortTransfer(_ call: CallContext) {

@@ -103,6 +103,6 @@ extension Coordinator {
 
     /// The stream cannot be followed any further: it is cut off and its call ends as failed.
     private func breakOff(_ call: CallContext, _ message: String) {
-        end(call, WireError(.providerBadResponse, message, status: call.stream?.status), cancel: true)
+        end(call, WireError(.providerBadResponse, message, status: call.stream?.status))
     }
 }

@@ -157,7 +157,7 @@ final class Coordinator {
             call.token == nil && withdrawn.contains { $0 === call.pool }
         }
         endTogether(waiting) { call in
-            end(call, WireError(.policyNoCredentials, "the key this call waited for was removed"), cancel: true)
+            end(call, WireError(.policyNoCredentials, "the key this call waited for was removed"))
         }
         for profile in old where !pools.all.contains(where: { $0.route.profile === profile }) {
             upstream?.retire(profile)
@@ -187,7 +187,7 @@ final class Coordinator {
     /// Ends what is left, with an honest word on what it may have cost.
     func endDrain() {
         endTogether(Array(callsByID.values)) { call in
-            end(call, WireError(.policyDraining, "the agent stopped before the call was finished"), cancel: true)
+            end(call, WireError(.policyDraining, "the agent stopped before the call was finished"))
         }
         flushDirty()
         for session in sessions.values { session.closeAfterFlush() }
@@ -204,7 +204,7 @@ final class Coordinator {
                 .callerSlowConsumer,
                 "the stream had data waiting and got no grant for \(limit / 1_000_000) s",
                 limit: "slow_consumer_timeout")
-            end(call, error, cancel: true)
+            end(call, error)
         }
         flushDirty()
     }

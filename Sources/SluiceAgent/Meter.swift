@@ -168,7 +168,7 @@ extension CallEnd {
     /// The usage the provider reported, where it did.
     var usage: WireUsage? {
         switch self {
-        case .answer(let summary, _), .stream(let summary, _, _): summary.usage
+        case .answer(let summary, _), .stream(let summary): summary.usage
         case .failure: nil
         }
     }

@@ -201,6 +201,7 @@ final class Session: ChannelInboundHandler {
         // What policy refuses is counted as a call.
         if rejection.error.code.isCallersFault { coordinator.metrics.rejected(rejection.error.code) }
         send { $0.error(id: rejection.id, rejection.error) }
+        if rejection.error.code.closesConnection { closeAfterFlush() }
     }
 
     private func refuseOversize(_ length: Int) {
@@ -209,7 +210,6 @@ final class Session: ChannelInboundHandler {
             "a frame of \(length) bytes; at most \(decoder.maxFrame) are accepted (limits.frame_size)",
             limit: "max_frame")
         reject(FrameRejection(id: nil, error: error))
-        closeAfterFlush()
     }
 
     // MARK: Output

@@ -24,7 +24,6 @@ package struct PolicyEngine: Sendable {
 
     /// Calls that are neither finished nor refused.
     package var liveCalls: Int { calls.count }
-    package var poolCount: Int { pools.count }
 
     /// The moment at which ``tick(at:into:)`` has something to do, if nothing else happens before.
     package var nextWake: MonotonicTime? {
