@@ -103,7 +103,7 @@ struct EstimateTableTests {
     func flood() {
         let table = EstimateTable(capacity: 64)
         for _ in 0..<40 { learn(table, weight(1_000), tenant: "busy", input: 507, output: 20) }
-        for index in 0..<20_000 {
+        for index in 0..<6_000 {
             let isTenant = index.isMultiple(of: 2)
             learn(
                 table, weight(10), model: isTenant ? "gpt-4o-mini" : "model-\(index)", tenant: "t\(index)", input: 10,

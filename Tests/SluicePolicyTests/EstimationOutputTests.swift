@@ -35,11 +35,11 @@ struct EstimationOutputTests {
         var random = SeededRandom(seed: seed)
         var quantile = OutputQuantile()
         var sum = 0.0
-        for step in 0..<12_000 {
+        for step in 0..<6_000 {
             quantile.learn(lengths.draw(&random))
-            if step >= 4_000 { sum += Double(try #require(quantile.percentile)) }
+            if step >= 2_000 { sum += Double(try #require(quantile.percentile)) }
         }
-        let mean = sum / 8_000
+        let mean = sum / 4_000
         #expect(abs(mean - lengths.percentile) <= 0.05 * lengths.percentile, "\(mean)")
     }
 
@@ -48,13 +48,13 @@ struct EstimationOutputTests {
         var random = SeededRandom(seed: 7)
         var quantile = OutputQuantile()
         var far = 0
-        for step in 0..<12_000 {
+        for step in 0..<6_000 {
             quantile.learn(lengths.draw(&random))
-            guard step >= 4_000 else { continue }
+            guard step >= 2_000 else { continue }
             let error = abs(Double(try #require(quantile.percentile)) - lengths.percentile)
             if error > 0.15 * lengths.percentile { far += 1 }
         }
-        #expect(far <= 400, "\(far) of 8000")
+        #expect(far <= 200, "\(far) of 4000")
     }
 
     @Test("Follows longer answers within 40 calls, and shorter ones within 600", arguments: [1, 2, 3] as [UInt64])
