@@ -1,5 +1,6 @@
 /// How a family of models counts an image (OpenAI, *Images and vision*, *Calculating costs*; editions of 2025 and
-/// 2026). Families that the page does not name, and models that are no OpenAI's, are counted like `gpt-4o`.
+/// 2026). The factor 1.2 of gpt-5.2 and later is that of the litellm package 1.110.2; calibration does not correct it,
+/// settlement does. Families that are not listed, and models that are no OpenAI's, are counted like `gpt-4o`.
 enum ImageTokenRule: Equatable, Sendable {
     /// `base` at low detail; else also `perTile` for each 512-pixel tile, after the image was fitted into 2048 × 2048
     /// and its shorter side into 768.
