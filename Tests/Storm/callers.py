@@ -131,6 +131,7 @@ class Crowd:
         try:
             die_with_parent()
             signal.signal(signal.SIGINT, signal.SIG_IGN)
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
             caller = asyncio.run(self._call(process, start, results))
             with os.fdopen(results, "w") as out:
                 json.dump([dataclasses.astuple(record) for record in caller.records], out)

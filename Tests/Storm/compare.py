@@ -19,7 +19,10 @@ def differences(program, trace, config):
     with open(trace, encoding="utf-8") as lines:
         real = real_figures([json.loads(line) for line in lines])
     command = [program, "simulate", "--trace", trace, "--config", config, "--json"]
-    simulated = simulated_figures(json.loads(subprocess.run(command, check=True, capture_output=True).stdout))
+    run = subprocess.run(command, capture_output=True, text=True, check=False)
+    if run.returncode != 0:
+        raise RuntimeError(f"the simulation failed: {run.stderr}")
+    simulated = simulated_figures(json.loads(run.stdout))
     return {name: [value, simulated[name], relative(name, value, simulated[name])] for name, value in real.items()}
 
 
@@ -33,7 +36,9 @@ def real_figures(entries):
                 found[f"{lane.name} wait {name}, s"] = percentile(waits, share)
     found["requests sent"] = sum(each["attempts"] for each in entries)
     found["tokens used"] = sum(
-        (each["input_tokens"] or 0) + (each["output_tokens"] or 0) for each in entries if each["outcome"] == "ok")
+        (each.get("input_tokens") or 0) + (each.get("output_tokens") or 0)
+        for each in entries if each["outcome"] == "ok"
+    )  # fmt: skip
     return found
 
 

@@ -128,7 +128,8 @@ class Direct:
 
     def _head(self, length, retry):
         return (
-            f"POST /v1/chat/completions HTTP/1.1\r\nHost: 127.0.0.1:{self._port}\r\nAuthorization: Bearer {self._key}\r\n"
+            f"POST /v1/chat/completions HTTP/1.1\r\nHost: 127.0.0.1:{self._port}\r\n"
+            f"Authorization: Bearer {self._key}\r\n"
             f"Content-Type: application/json\r\nContent-Length: {length}\r\nx-stainless-retry-count: {retry}\r\n\r\n"
         ).encode()
 

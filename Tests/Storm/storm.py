@@ -5,6 +5,7 @@ import json
 import os
 import pathlib
 import random
+import signal
 import sys
 import tempfile
 import time
@@ -28,6 +29,8 @@ MODES = {
 def main():
     """Runs the modes, prints the table."""
     options = _options()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     runs = {}
     with tempfile.TemporaryDirectory(prefix="storm-") as directory:
         scratch = pathlib.Path(directory)
@@ -38,6 +41,8 @@ def main():
             differences = _compare(options, scratch, runs)
         except KeyboardInterrupt:
             sys.exit("interrupted")
+        except RuntimeError as trouble:
+            sys.exit(str(trouble))
     if options.json:
         print(json.dumps({"settings": _settings(options), "runs": runs, "simulated": differences}, indent=2))
     else:

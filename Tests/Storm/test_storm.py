@@ -214,6 +214,15 @@ class Figures(unittest.TestCase):
         self.assertEqual(report.fair_shares({"a": 10, "b": 90, "c": 70}, 100), {"a": 10, "b": 45, "c": 45})
         self.assertEqual(report.fair_shares({"a": 10, "b": 20}, 100), {"a": 10, "b": 20})
 
+    def test_trace_and_simulation_have_the_same_figures(self):
+        entry = {"lane": "batch", "outcome": "ok", "attempts": 2, "input_tokens": 3, "output_tokens": 4}
+        refused = {"lane": "batch", "outcome": "policy_queue_full", "attempts": 0, "queued_us": 0}
+        real = compare.real_figures([entry | {"queued_us": 1_500_000}, entry | {"queued_us": 500_000}, refused])
+        waits = {"p50": 500, "p95": 1500}
+        report = {"lanes": [{"lane": "batch", "wait_ms": waits}], "pools": [{"requests": 4, "tokens": 14}]}
+        self.assertEqual(real, compare.simulated_figures(report))
+        self.assertEqual(real["batch wait p95, s"], 1.5)
+
     def test_differences(self):
         self.assertTrue(compare.holds({"requests sent": [100, 110, 0.10]}))
         self.assertFalse(compare.holds({"requests sent": [100, 89, -0.11]}))

@@ -66,7 +66,7 @@ struct Composer {
         return completion
     }
 
-    /// Tokens of this text, at least 1: drawn from prompt and seed, so that a call has the same length whenever it comes.
+    /// Tokens of this text, at least 1: drawn from prompt and seed, so that a call's length is always the same.
     private func length(_ random: inout SplitMix64) -> Int {
         let length = random.logNormal(median: Double(wantedTokens), sigma: lengthSigma)
         return max(1, Int(min(length, Double(Self.maxTokensOfAllChoices))))
