@@ -51,7 +51,7 @@ def figures(records, counts, whole, processes, warm_up, seconds, scale):
         "failures": dict(collections.Counter(
             each.outcome for each in records if each.outcome not in ("ok", "unfinished")).most_common()),
         "unfinished": sum(each.outcome == "unfinished" for each in records),
-        "jain_index": _fairness(good, processes, minutes, warm_up, seconds, scale),
+        "jain_index": _fairness(good, processes, minutes, seconds),
     }  # fmt: skip
 
 
@@ -85,15 +85,18 @@ def _quantiles(values):
     return {name: percentile(values, share) for name, share in (("p50", 0.5), ("p95", 0.95), ("p99", 0.99))}
 
 
-def _fairness(good, processes, minutes, warm_up, seconds, scale):
-    """Jain's index of what each tenant got over what max-min fairness would give it, in charge units a minute."""
+def _fairness(good, processes, minutes, seconds):
+    """Jain's index of what each tenant got over what max-min fairness would have given it of what all together got, in
+    charge units a minute: how the quota was divided, not how much of it was used."""
     demands = collections.Counter()
     for process in processes:
         demands[process.tenant] += process.demand(seconds)
-    fair = fair_shares(demands, TPM * scale)
     got = collections.Counter()
     for each in good:
         got[each.tenant] += each.charge / minutes
+    if not got:
+        return {"all": None, "quiet": None, "got_over_fair": {}}
+    fair = fair_shares(demands, sum(got.values()))
     satisfied = {name: got[name] / fair[name] for name in fair}
     return {
         "all": jain(list(satisfied.values())),
@@ -110,12 +113,12 @@ ROWS = [
     ("token quota used", lambda f: _percent(f["tokens_quota_used"])),
     ("429s from the provider", lambda f: f"{f['rate_limited']:,}"),
     ("attempts per answer", lambda f: _number(f["attempts_per_success"])),
-    ("quiet interactive: answered in time", lambda f: _percent(_quiet(f)["answered"])),
+    ("quiet interactive: answered in time", lambda f: _answered(_quiet(f))),
     ("quiet interactive: p50 / p95 to the answer", lambda f: _pair(_quiet(f)["answer_s"])),
     ("quiet interactive: p50 / p95 of waiting in it", lambda f: _pair(_quiet(f)["wait_s"])),
-    ("runaway interactive: answered in time", lambda f: _percent(f["lanes"]["interactive"]["runaway"]["answered"])),
+    ("runaway interactive: answered in time", lambda f: _answered(f["lanes"]["interactive"]["runaway"])),
     ("runaway interactive: p50 / p95 to the answer", lambda f: _pair(f["lanes"]["interactive"]["runaway"]["answer_s"])),
-    ("quiet normal: answered in time", lambda f: _percent(f["lanes"]["normal"]["quiet"]["answered"])),
+    ("quiet normal: answered in time", lambda f: _answered(f["lanes"]["normal"]["quiet"])),
     ("Jain index, 19 quiet and the runaway", lambda f: _number(f["jain_index"]["all"])),
     ("Jain index, 19 quiet", lambda f: _number(f["jain_index"]["quiet"])),
     ("failures", lambda f: _failures(f["failures"])),
@@ -132,6 +135,11 @@ def table(runs):
 
 def _quiet(run):
     return run["lanes"]["interactive"]["quiet"]
+
+
+def _answered(waits):
+    ended = waits["calls"] - waits["unfinished"]
+    return f"{_percent(waits['answered'])} of {ended:,}" if ended else "–"
 
 
 def _percent(value):

@@ -23,7 +23,9 @@ MODES = {
     "direct": "every process calls the provider",
     "lenient": "the same, and refused calls do not count as requests",
     "sluice": "every process calls the agent",
+    "calm": "the same, and the runaway stays away",
 }
+DEFAULT_MODES = ["direct", "lenient", "sluice"]
 
 
 def main():
@@ -56,8 +58,8 @@ def main():
 def _options():
     parser = argparse.ArgumentParser(prog="Tests/Storm/run", description=__doc__)
     modes = "; ".join(f"{name}: {what}" for name, what in MODES.items())
-    parser.add_argument("--modes", type=lambda text: text.split(","), default=list(MODES),
-                        help=f"some of the three, with commas between; {modes}")
+    parser.add_argument("--modes", type=lambda text: text.split(","), default=DEFAULT_MODES,
+                        help=f"with commas between ({','.join(DEFAULT_MODES)}); {modes}")
     parser.add_argument("--seconds", type=float, default=54, help="length of each run (54)")
     parser.add_argument("--warm-up", type=float, default=10, help="seconds at its start that do not count (10)")
     parser.add_argument("--seed", type=int, default=1, help="of calls, texts and latencies (1)")
@@ -88,17 +90,19 @@ def _run(mode, options, scratch):
     place = (place / mode).absolute()
     place.mkdir(parents=True, exist_ok=True)
     with servers.provider(program, place, options.seed, options.scale, mode == "lenient") as port:
-        if mode != "sluice":
+        everyone = processes(options.seed, options.scale)
+        if mode in ("direct", "lenient"):
             draw = random.Random(f"direct {options.seed}")
-            return _load(options, port, lambda _: Direct(port, servers.KEY, servers.MODEL, draw))
+            return _load(options, port, everyone, lambda _: Direct(port, servers.KEY, servers.MODEL, draw))
+        if mode == "calm":
+            everyone = [each for each in everyone if not each.is_runaway]
         more = compare.TRACE.format(file=place / "trace.jsonl") if options.simulate else ""
         with servers.agent(program, place, port, options.scale, more) as (path, _):
-            return _load(options, port, lambda _: Through(str(path), servers.MODEL))
+            return _load(options, port, everyone, lambda _: Through(str(path), servers.MODEL))
 
 
-def _load(options, port, make_transport):
+def _load(options, port, everyone, make_transport):
     """Lets the crowd loose and reads the provider's counts at the window's two ends."""
-    everyone = processes(options.seed, options.scale)
     with Crowd(everyone, make_transport) as crowd:
         servers.spend_savings(port, options.scale)
         start = time.monotonic() + LEAD

@@ -12,7 +12,7 @@ import direct
 import report
 import schedule
 from callers import Caller, Crowd
-from outcome import Answer, Refused, Tally
+from outcome import Answer, Record, Refused, Tally
 
 CALL = schedule.Call(0, "Hello.", 7, False)
 STREAM = schedule.Call(0, "Hello.", 7, True)
@@ -213,6 +213,19 @@ class Figures(unittest.TestCase):
     def test_fair_shares(self):
         self.assertEqual(report.fair_shares({"a": 10, "b": 90, "c": 70}, 100), {"a": 10, "b": 45, "c": 45})
         self.assertEqual(report.fair_shares({"a": 10, "b": 20}, 100), {"a": 10, "b": 20})
+
+    def test_fairness_is_about_the_division(self):
+        everyone = [each for each in schedule.processes(1, 1) if each.tenant in ("tenant-01", schedule.RUNAWAY)]
+        demand = sum(each.demand(60) for each in everyone if not each.is_runaway)
+
+        def index(quiet, runaway):
+            got = {"tenant-01": quiet, schedule.RUNAWAY: runaway}
+            good = [Record(name, "normal", charge, 0, 1, "ok", 1, 0, 1) for name, charge in got.items()]
+            return report._fairness(good, everyone, 1, 60)["all"]
+
+        self.assertAlmostEqual(index(demand, 2 * demand), 1)
+        self.assertAlmostEqual(index(demand / 10, demand / 10), 1)
+        self.assertLess(index(demand / 10, demand), 0.7)
 
     def test_trace_and_simulation_have_the_same_figures(self):
         entry = {"lane": "batch", "outcome": "ok", "attempts": 2, "input_tokens": 3, "output_tokens": 4}
