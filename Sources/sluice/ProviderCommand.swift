@@ -39,6 +39,9 @@ struct ProviderCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Limits of one model, NAME=RPM,TPM; repeatable.", valueName: "limit"))
     var modelLimit: [String] = []
 
+    @Flag(help: "Refused calls do not count as requests.")
+    var freeRefusals = false
+
     @Option(help: "Median time to first token, in milliseconds.")
     var ttftMs = 0.0
 
@@ -51,8 +54,11 @@ struct ProviderCommand: AsyncParsableCommand {
     @Option(help: "Spread of the gaps between tokens: sigma of their logarithm, 0 to 3.")
     var paceSigma = 0.0
 
-    @Option(help: "Tokens of an answer that nothing else limits.")
+    @Option(help: "Median of the tokens of an answer that nothing else limits.")
     var outputTokens = 24
+
+    @Option(help: "Spread of that length: sigma of its logarithm, 0 to 3; a prompt always gets the same.")
+    var outputSigma = 0.0
 
     @Option(help: ArgumentHelp("JSON file of fault rules.", valueName: "file"))
     var faults: String?
@@ -135,9 +141,12 @@ struct ProviderCommand: AsyncParsableCommand {
         settings.models += model.map { ModelInfo(name: $0) }
         settings.limits = RateLimits(requestsPerMinute: rpm, tokensPerMinute: tpm)
         settings.modelLimits = try Dictionary(modelLimit.map(Self.limit), uniquingKeysWith: { $1 })
+        settings.limits.countsRefused = !freeRefusals
+        for name in settings.modelLimits.keys { settings.modelLimits[name]?.countsRefused = !freeRefusals }
         settings.latency = LatencyModel(
             firstTokenMS: ttftMs, firstTokenSigma: ttftSigma, tokensPerSecond: tokensPerSecond, gapSigma: paceSigma)
         settings.outputTokens = min(max(outputTokens, 1), 1_000_000)
+        settings.outputSigma = min(max(outputSigma, 0), 3)
         settings.seed = seed
         settings.threads = min(max(threads, 1), 64)
         if let faults { settings.faults = try FaultScript(contentsOfFile: faults) }

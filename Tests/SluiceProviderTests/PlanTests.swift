@@ -62,6 +62,35 @@ struct PlanTests {
         #expect(bytes(plan(body)) != bytes(plan(body) { $0.seed = 2 }))
     }
 
+    @Test("answers differ in length as asked for, and a prompt's is always the same")
+    func lengths() {
+        func length(_ prompt: String, sigma: Double, model: String = "gpt-4o") -> Int {
+            let body = #"{"model":"\#(model)","messages":[{"role":"user","content":"\#(prompt)"}]}"#
+            let text = bytes(plan(body) { ($0.outputTokens, $0.outputSigma) = (100, sigma) })
+            let rest = text.split(separator: #""completion_tokens":"#).last ?? ""
+            return Int(rest.prefix { $0.isNumber }) ?? 0
+        }
+        let drawn = (0..<400).map { length("\($0)", sigma: 0.5) }.sorted()
+        #expect((90...110).contains(drawn[200]))
+        #expect((180...290).contains(drawn[380]), "exp(0.5 · 1.645) is 2.28")
+        #expect(length("7", sigma: 0.5) == length("7", sigma: 0.5))
+        #expect(length("7", sigma: 0) == 100)
+        #expect(length("7", sigma: 0.5, model: "gpt-4o:output-tokens=9") == 9)
+    }
+
+    @Test("admitted tokens are the prompt and the asked-for most output; refused ones are not")
+    func admittedTokens() {
+        var configuration = ProviderConfiguration()
+        configuration.limits = RateLimits(tokensPerMinute: 25)
+        let standIn = StandIn(configuration, nowNS: 0)
+        let body = Array(RawClient.chat(#","max_tokens":11"#).utf8)
+        let request = IncomingRequest(
+            method: "POST", path: "/v1/chat/completions", authorization: "Bearer k", body: body)
+        let statuses = (0..<2).map { _ in standIn.plan(request, nowNS: 1, unixSeconds: 1).label.status }
+        #expect(statuses == [200, 429])
+        #expect(standIn.recording { $0.snapshot.admittedTokens } == 4 + 11)
+    }
+
     @Test("snapshots and fine-tunes are taken for their model", arguments: ["gpt-4o-2024-08-06", "ft:gpt-4o:org::x1"])
     func snapshots(model: String) {
         let plan = plan(RawClient.chat(model: model))

@@ -61,6 +61,16 @@ struct RateLimiterTests {
         #expect(limiter.requests?.remaining == 8, "a refused call counts as a request")
     }
 
+    @Test("refused calls are free where that is asked for")
+    func freeRefusals() {
+        var limits = RateLimits(requestsPerMinute: 10, tokensPerMinute: 100)
+        limits.countsRefused = false
+        var limiter = RateLimiter(limits: limits, nowNS: 0)
+        #expect(limiter.admit(tokenCount: 90, nowNS: 0) == .granted)
+        #expect(limiter.admit(tokenCount: 20, nowNS: 0) == .refused(quota: .tokens, waitNS: 6_000_000_000))
+        #expect(limiter.requests?.remaining == 9)
+    }
+
     @Test("a call larger than the limit can never pass")
     func tooLarge() {
         var limiter = RateLimiter(limits: RateLimits(tokensPerMinute: 100), nowNS: 0)

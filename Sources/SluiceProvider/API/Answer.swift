@@ -68,13 +68,15 @@ struct CallContext: Sendable {
     let created: Int
     let seed: UInt64
     let wantedTokens: Int
+    let lengthSigma: Double
     let cachedTokens: Int
     let reasoningTokens: Int
 
     /// Composes all choices of a request and counts them.
     func compose(_ request: GenerationRequest) -> ([Completion], TokenUsage) {
         let composer = Composer(
-            request: request, seed: seed, wantedTokens: wantedTokens, modelLimit: info.maxOutputTokens)
+            request: request, seed: seed, wantedTokens: wantedTokens, lengthSigma: lengthSigma,
+            modelLimit: info.maxOutputTokens)
         let completions = (0..<request.choiceCount).map(composer.completion)
         let output = completions.reduce(0) { $0 + $1.tokenCount } + reasoningTokens
         let usage = TokenUsage(

@@ -27,8 +27,10 @@ struct Composer {
     let request: GenerationRequest
     /// The seed that the text is drawn from; the same request and seed make the same text.
     let seed: UInt64
-    /// Tokens that a text has when nothing stops it.
+    /// Median of the tokens that a text has when nothing stops it.
     let wantedTokens: Int
+    /// Spread of that length: the standard deviation of its logarithm, 0 … 3.
+    let lengthSigma: Double
     /// The model's most, where the request names none.
     let modelLimit: Int
 
@@ -50,7 +52,7 @@ struct Composer {
         guard wanted.isEmpty else { return calling(wanted, &random) }
         var completion = Completion()
         switch request.shape {
-        case .prose: completion.text = TextGenerator.tokens(min(wantedTokens, limit + 1), &random)
+        case .prose: completion.text = TextGenerator.tokens(min(length(&random), limit + 1), &random)
         case .jsonObject: completion.text = TextGenerator.tokens(of: #"{"answer":"\#(random.hex(8))"}"#)
         case .schema(let schema):
             let value = SchemaGenerator.value(for: schema, &random)
@@ -62,6 +64,12 @@ struct Composer {
             completion.finish = .length
         }
         return completion
+    }
+
+    /// Tokens of this text, at least 1: drawn from prompt and seed, so that a call's length is always the same.
+    private func length(_ random: inout SplitMix64) -> Int {
+        let length = random.logNormal(median: Double(wantedTokens), sigma: lengthSigma)
+        return max(1, Int(min(length, Double(Self.maxTokensOfAllChoices))))
     }
 
     /// All offered tools that the last user message names; one if a call is demanded and none is named.

@@ -1,9 +1,6 @@
-import Glibc
-
 /// How long the stand-in's model takes: a time to first token and a pace, each with a log-normal spread.
 ///
-/// A draw is `median · exp(sigma · z)` with z standard normal (Box–Muller), so sigma 0 is exact, sigma 0.5 has a 99th
-/// percentile of 3.2 × the median, and sigma 1 one of 10.2 ×.
+/// Sigma 0 is exact, sigma 0.5 has a 99th percentile of 3.2 × the median, and sigma 1 one of 10.2 ×.
 package struct LatencyModel: Sendable, Equatable {
     /// Median time to the first token, in milliseconds; 0 answers at once.
     package var firstTokenMS: Double
@@ -40,9 +37,6 @@ package struct LatencyModel: Sendable, Equatable {
 
     private static func draw(medianNS: Double, sigma: Double, _ random: inout SplitMix64) -> Int {
         guard medianNS > 0 else { return 0 }
-        guard sigma > 0 else { return Int(min(medianNS, maxDelayNS)) }
-        let radius = sqrt(-2 * log(1 - random.unit()))
-        let normal = radius * cos(2 * Double.pi * random.unit())
-        return Int(min(medianNS * exp(sigma * normal), maxDelayNS))
+        return Int(min(random.logNormal(median: medianNS, sigma: sigma), maxDelayNS))
     }
 }

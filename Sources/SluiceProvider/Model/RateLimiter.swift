@@ -54,6 +54,8 @@ package struct RateLimits: Sendable, Equatable {
     package var requestsPerMinute: Int?
     /// Tokens per minute, 1 … 150,000,000: the prompt plus the asked-for maximum output, counted up front.
     package var tokensPerMinute: Int?
+    /// A refused call counts as a request, as OpenAI says of its own limits.
+    package var countsRefused = true
 
     /// Limits; none by default.
     package init(requestsPerMinute: Int? = nil, tokensPerMinute: Int? = nil) {
@@ -64,7 +66,7 @@ package struct RateLimits: Sendable, Equatable {
 
 /// The two quotas of one (key, model), taken together or not at all.
 ///
-/// As OpenAI says of its own, a refused call counts against the request limit too, so hammering does not help.
+/// Unless told otherwise, a refused call counts against the request limit too, so hammering does not help.
 struct RateLimiter: Sendable {
     enum Quota: String, Sendable { case requests, tokens }
 
@@ -76,24 +78,34 @@ struct RateLimiter: Sendable {
 
     private(set) var requests: QuotaBucket?
     private(set) var tokens: QuotaBucket?
+    private let countsRefused: Bool
 
     init(limits: RateLimits, nowNS: UInt64) {
         requests = limits.requestsPerMinute.map { QuotaBucket(limit: $0, nowNS: nowNS) }
         tokens = limits.tokensPerMinute.map { QuotaBucket(limit: $0, nowNS: nowNS) }
+        countsRefused = limits.countsRefused
     }
 
     /// Admits one call that may use up to `tokenCount` tokens.
     mutating func admit(tokenCount: Int, nowNS: UInt64) -> Verdict {
         requests?.refill(nowNS: nowNS)
         tokens?.refill(nowNS: nowNS)
-        defer { requests?.take(1) }
+        if let refusal = refusal(tokenCount: tokenCount) {
+            if countsRefused { requests?.take(1) }
+            return refusal
+        }
+        requests?.take(1)
+        tokens?.take(tokenCount)
+        return .granted
+    }
+
+    private func refusal(tokenCount: Int) -> Verdict? {
         if let requests, requests.waitNS(for: 1) != 0 {
             return .refused(quota: .requests, waitNS: requests.waitNS(for: 1))
         }
         if let tokens, tokens.waitNS(for: tokenCount) != 0 {
             return .refused(quota: .tokens, waitNS: tokens.waitNS(for: tokenCount))
         }
-        tokens?.take(tokenCount)
-        return .granted
+        return nil
     }
 }

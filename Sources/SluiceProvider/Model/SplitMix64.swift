@@ -1,3 +1,5 @@
+import Glibc
+
 /// The SplitMix64 generator (Steele, Lea, Flood 2014): tiny, seedable, and the same on every machine.
 ///
 /// The stand-in draws every random thing from it, so that a seed repeats a run.
@@ -24,6 +26,13 @@ struct SplitMix64: RandomNumberGenerator, Sendable {
     /// Uniform in 0 ..< `bound`; `bound` must be positive. The bias is below `bound` / 2⁶⁴.
     mutating func index(below bound: Int) -> Int {
         Int(next().multipliedFullWidth(by: UInt64(bound)).high)
+    }
+
+    /// `median · exp(sigma · z)` with z standard normal (Box and Muller, 1958); sigma 0 draws nothing and is exact.
+    mutating func logNormal(median: Double, sigma: Double) -> Double {
+        guard sigma > 0 else { return median }
+        let radius = sqrt(-2 * log(1 - unit()))
+        return median * exp(sigma * radius * cos(2 * Double.pi * unit()))
     }
 
     /// `count` lower-case hexadecimal digits.

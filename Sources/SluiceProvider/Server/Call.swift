@@ -77,6 +77,7 @@ struct Call {
         return CallContext(
             model: model, info: info, idDigits: random.hex(24), created: unixSeconds, seed: configuration.seed,
             wantedTokens: directive.outputTokens ?? configuration.outputTokens,
+            lengthSigma: directive.outputTokens == nil ? configuration.outputSigma : 0,
             cachedTokens: directive.cachedTokens, reasoningTokens: directive.reasoningTokens)
     }
 }

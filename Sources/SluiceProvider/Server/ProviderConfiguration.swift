@@ -16,8 +16,10 @@ package struct ProviderConfiguration: Sendable {
     package var modelLimits: [String: RateLimits] = [:]
     /// How long answers take.
     package var latency = LatencyModel()
-    /// Tokens of a text that nothing else limits, 1 … 1,000,000.
+    /// Median of the tokens of a text that nothing else limits, 1 … 1,000,000.
     package var outputTokens = 24
+    /// Spread of that length: the standard deviation of its logarithm, 0 … 3.
+    package var outputSigma = 0.0
     /// Seed of everything random: texts, latency, fault draws.
     package var seed: UInt64 = 1
     /// Scripted faults.

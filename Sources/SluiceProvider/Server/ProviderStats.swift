@@ -42,6 +42,8 @@ package struct ProviderStats: Sendable, Equatable {
     package internal(set) var departures: [Departure] = []
     /// Calls refused by the rate limiter.
     package internal(set) var rateLimited = 0
+    /// Tokens of admitted calls as the token limit counts them: the prompt and the asked-for most output.
+    package internal(set) var admittedTokens = 0
     /// Faults that struck, by name.
     package internal(set) var faults: [String: Int] = [:]
     /// Answers that are under way, and the most there ever were at a time.
@@ -70,6 +72,7 @@ package struct ProviderStats: Sendable, Equatable {
             "stand_in": true, "requests": .int(requests), "calls": .array(rows.map(Self.json)),
             "duplicates": ["bodies": .int(duplicateBodies), "idempotency_keys": .int(duplicateIdempotencyKeys)],
             "declared_retries": .int(declaredRetries), "rate_limited": .int(rateLimited),
+            "admitted_tokens": .int(admittedTokens),
             "faults": .object(JSONObject(members: faultMembers)),
             "clients_left": ["total": .int(clientsLeft), "latest": .array(departures.map(Self.json))],
             "in_flight": ["now": .int(inFlight), "peak": .int(peakInFlight)],
@@ -158,6 +161,7 @@ struct StatsRecorder: Sendable {
     }
 
     mutating func rateLimited() { stats.rateLimited += 1 }
+    mutating func admitted(tokens: Int) { stats.admittedTokens += tokens }
     mutating func struck(_ fault: Fault) { stats.faults[fault.name, default: 0] += 1 }
 
     mutating func began(isStream: Bool) {

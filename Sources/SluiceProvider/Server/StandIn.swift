@@ -151,7 +151,9 @@ extension StandIn {
     /// Takes the call from the quota of its key and model, and notes the rate-limit headers.
     private func admit(_ call: inout Call, tokens: Int) throws(APIError) {
         let limits = configuration.modelLimits[call.label.model] ?? configuration.limits
-        guard limits != RateLimits() else { return }
+        guard limits.requestsPerMinute != nil || limits.tokensPerMinute != nil else {
+            return recording { $0.admitted(tokens: tokens) }
+        }
         let name = "\(call.label.model) \(call.key)"
         let (verdict, limiter) = state.withLock { state -> (RateLimiter.Verdict, RateLimiter) in
             let isKnown = state.limiters[name] != nil || state.limiters.count < Self.maxLimiters
@@ -159,7 +161,7 @@ extension StandIn {
             var limiter = state.limiters[slot] ?? RateLimiter(limits: limits, nowNS: call.nowNS)
             let verdict = limiter.admit(tokenCount: tokens, nowNS: call.nowNS)
             state.limiters[slot] = limiter
-            if verdict != .granted { state.stats.rateLimited() }
+            if verdict == .granted { state.stats.admitted(tokens: tokens) } else { state.stats.rateLimited() }
             return (verdict, limiter)
         }
         call.note(limiter)
