@@ -23,7 +23,8 @@ extension PlanSettings: ConfigurationSection {
     static let fields: [Field<PlanSettings>] = [
         .value("name", \.name, .identifier, .live, isRequired: true, "Name, unique among the plans"),
         .value(
-            "weight", \.weight, .count(1...1000), .live, "What a tenant gets of a lane, relative to other busy tenants"),
+            "weight", \.weight, .count(1...1000), .live,
+            "What a tenant gets of a lane, relative to other busy tenants"),
         .list("lanes", \.lanes, .choice, maximum: 4, .live, "Lanes that its tenants may use"),
         .optional(
             "requests_per_minute", \.requestsPerMinute, .count(1...1_000_000_000), .live,
