@@ -2,8 +2,8 @@ import Dispatch
 import SluicePolicy
 import Synchronization
 
-/// Writes one line of JSON for each call, for `sluice simulate` to replay. ``record(_:)`` never waits: entries go into a
-/// buffer of ``bufferSize`` that a thread of its own writes out. When the buffer is full, entries are dropped and
+/// Writes one line of JSON for each call, for `sluice simulate` to replay. ``record(_:)`` never waits: entries go into
+/// a buffer of ``bufferSize`` that a thread of its own writes out. When the buffer is full, entries are dropped and
 /// counted; when the file has reached its cap, or cannot be written, recording ends. Each of these is said once.
 final class TraceRecorder: Sendable {
     /// Entries that may wait for the disk: about a second of the most calls that one agent carries, a few megabytes.
@@ -91,8 +91,8 @@ final class TraceRecorder: Sendable {
         if mustStart { queue.async { self.writeOut() } }
     }
 
-    /// Writes what waits and ends the trace; what is recorded later is passed over. Waits for the disk, so it is not for
-    /// the event loop.
+    /// Writes what waits and ends the trace; what is recorded later is passed over. Waits for the disk, so it is not
+    /// for the event loop.
     func close() {
         let wasOpen = state.withLock { state in
             defer { state.isOpen = false }
