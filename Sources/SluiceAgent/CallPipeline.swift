@@ -20,10 +20,11 @@ struct CallPipeline {
         // Edits are policy's, and the price is that of what will really be sent.
         let body = edit(frame, view, endpoint, in: bytes)
         let cost = price(view, bodyBytes: body?.count ?? 0)
+        let lane = frame.lane ?? .normal
         return CallPlan(
             id: frame.id, endpoint: endpoint, method: frame.method, upstreamPath: String(frame.path.dropFirst(3)),
-            lane: frame.lane, tenant: frame.tenant, feature: frame.feature,
-            deadlineMS: frame.deadlineMS ?? defaultDeadlineMS(frame.lane), progress: frame.progress, view: view,
+            lane: lane, tenant: frame.tenant, feature: frame.feature,
+            deadlineMS: frame.deadlineMS ?? defaultDeadlineMS(lane), progress: frame.progress, view: view,
             body: body, cost: cost)
     }
 

@@ -18,7 +18,7 @@ extension Coordinator {
             let plan = try pipeline.plan(frame, in: payload)
             try admitSomewhere(plan, session, at: now)
         } catch {
-            metrics.refused(endpoint: Endpoint(path: frame.path), lane: frame.lane, error.code)
+            metrics.refused(endpoint: Endpoint(path: frame.path), lane: frame.lane ?? .normal, error.code)
             throw error
         }
     }

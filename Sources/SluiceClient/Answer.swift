@@ -33,6 +33,19 @@ extension Answer {
         public var model: String?
         /// Where the time went.
         public var timing: Timing
+        /// Which model answered in place of the one that was asked for; nil when that one answered.
+        public var fallback: Fallback?
+    }
+
+    /// That another model answered than the one in the request.
+    public struct Fallback: Sendable, Equatable {
+        /// The model in the request.
+        public var from: String
+        /// The model that the request was sent with instead.
+        public var to: String
+        /// Why: `breaker_open`, `quota_exhausted`, `deadline_unmeetable`, `overloaded`, `error`, or a word of a later
+        /// version.
+        public var reason: String
     }
 
     /// Tokens as the provider counted them.
@@ -91,6 +104,7 @@ extension Answer.Facts {
             requestID: summary.upstreamRequestID, model: summary.model,
             timing: Answer.Timing(
                 queued: .milliseconds(summary.queuedMS), upstream: .milliseconds(summary.upstreamMS),
-                total: .milliseconds(summary.totalMS)))
+                total: .milliseconds(summary.totalMS)),
+            fallback: summary.fallback.map { Answer.Fallback(from: $0.from, to: $0.to, reason: $0.reason) })
     }
 }

@@ -6,8 +6,8 @@ public struct CallOptions: Sendable {
     public var tenant: String?
     /// The workflow that it belongs to, such as `support-reply`, at most 64 bytes.
     public var feature: String?
-    /// How urgent it is.
-    public var lane: Lane
+    /// How urgent it is; without one, what the agent has for the feature, else normal.
+    public var lane: Lane?
     /// From arrival at the agent, over queueing and every attempt; 1 ms to 24 h, the agent's default without one.
     public var deadline: Duration?
     /// Is told when the call waits, starts after a wait, or is tried again. It is called on the connection's event
@@ -16,7 +16,7 @@ public struct CallOptions: Sendable {
 
     /// Options for a call; all of them may be left out.
     public init(
-        tenant: String? = nil, feature: String? = nil, lane: Lane = .normal, deadline: Duration? = nil,
+        tenant: String? = nil, feature: String? = nil, lane: Lane? = nil, deadline: Duration? = nil,
         onProgress: (@Sendable (Progress) -> Void)? = nil
     ) {
         self.tenant = tenant
@@ -42,7 +42,8 @@ extension CallOptions {
 
     /// What the agent reports while a call is under way.
     public enum Progress: Sendable, Equatable {
-        /// The call waits in the pool's queue, at this place (1 is next), for about this long.
+        /// The call waits in the pool's queue behind this many others, for about this long. Comes again when that
+        /// changes, at most once a second.
         case queued(pool: String, position: Int, estimate: Duration?)
         /// The call that waited has begun.
         case started(attempt: Int, waited: Duration)
@@ -53,11 +54,9 @@ extension CallOptions {
 
 extension CallOptions {
     func operation(path: String) throws(SluiceError) -> CallOperation {
-        guard let lane = SluiceWire.Lane(rawValue: lane.rawValue) else {
-            throw SluiceError(.callerInvalidField, "lane is not one of the protocol's", field: "lane")
-        }
-        return CallOperation(
-            path: path, tenant: tenant, feature: feature, lane: lane, deadlineMS: try deadlineMS(),
+        CallOperation(
+            path: path, tenant: tenant, feature: feature, lane: lane.map(SluiceWire.Lane.init),
+            deadlineMS: try deadlineMS(),
             progress: onProgress != nil)
     }
 
@@ -70,5 +69,17 @@ extension CallOptions {
                 .callerInvalidField, "deadline must be from 1 ms to 24 h, not \(deadline)", field: "deadline_ms")
         }
         return Int(ms)
+    }
+}
+
+extension SluiceWire.Lane {
+    init(_ lane: CallOptions.Lane) {
+        self =
+            switch lane {
+            case .interactive: .interactive
+            case .normal: .normal
+            case .batch: .batch
+            case .backfill: .backfill
+            }
     }
 }

@@ -46,12 +46,18 @@ extension SluiceError.Code {
     public static let callerDisconnected = Self(rawValue: "caller_disconnected")
     /// The path is not on the agent's allowlist.
     public static let policyEndpointNotAllowed = Self(rawValue: "policy_endpoint_not_allowed")
-    /// The queue for this quota is full.
+    /// The tenant's plan does not have this lane.
+    public static let policyLaneNotAllowed = Self(rawValue: "policy_lane_not_allowed")
+    /// The queue for this quota is full, or the tenant's part of it.
     public static let policyQueueFull = Self(rawValue: "policy_queue_full")
     /// The deadline passed.
     public static let policyDeadlineExceeded = Self(rawValue: "policy_deadline_exceeded")
     /// The call would have waited longer than its deadline allows.
     public static let policyDeadlineUnmeetable = Self(rawValue: "policy_deadline_unmeetable")
+    /// The lane has been too slow for too long, so the agent sheds some of its calls.
+    public static let policyOverloaded = Self(rawValue: "policy_overloaded")
+    /// The provider has failed too often just now; no call is sent to it for a while.
+    public static let policyCircuitOpen = Self(rawValue: "policy_circuit_open")
     /// The call is larger than the limit can ever grant.
     public static let policyExceedsLimit = Self(rawValue: "policy_exceeds_limit")
     /// The agent has no usable key for the upstream.

@@ -93,6 +93,20 @@ extension Field {
             render: { .list($0[keyPath: path].map(type.render)) })
     }
 
+    /// A list of plain values that may be left out, of at most `maximum` items. Left out is not the same as empty.
+    static func optionalList<Value>(
+        _ name: String, _ path: any SettingPath<Root, [Value]?>, _ type: ValueType<Value>, maximum: Int,
+        _ effect: ReloadEffect, _ summary: String
+    ) -> Field {
+        Field(
+            name: name, type: "list of \(type.name)", range: "at most \(maximum)", summary: summary, effect: effect,
+            read: { node, root, place in
+                guard let items = place.items(node, maximum: maximum) else { return }
+                root[keyPath: path] = items.compactMap { $0.place.scalar($0.node, type) }
+            },
+            render: { root in root[keyPath: path].map { .list($0.map(type.render)) } ?? .absent })
+    }
+
     /// A map from text to text of at most `maximum` entries, kept in the order of the file.
     static func map(
         _ name: String, _ path: any SettingPath<Root, [HeaderField]>, maximum: Int, _ effect: ReloadEffect,
@@ -137,6 +151,21 @@ extension Field {
             children: { Catalogue.entries(of: Child(), under: $0 + "[].") },
             itemFields: { Child().renderedFields })
     }
+
+    /// A list of sections that may be left out, of at most `maximum` items. Left out is not the same as empty.
+    static func optionalSections<Child: ConfigurationSection>(
+        _ name: String, _ path: any SettingPath<Root, [Child]?>, maximum: Int, _ summary: String
+    ) -> Field {
+        Field(
+            name: name, type: "list of sections", range: "at most \(maximum)", summary: summary, effect: .live,
+            read: { node, root, place in
+                guard let items = place.items(node, maximum: maximum) else { return }
+                root[keyPath: path] = items.map { $0.place.section($0.node, Child()) }
+            },
+            render: { root in root[keyPath: path].map { .list($0.map { .fields($0.renderedFields) }) } ?? .absent },
+            children: { Catalogue.entries(of: Child(), under: $0 + "[].") },
+            itemFields: { Child().renderedFields })
+    }
 }
 
 extension ConfigurationSection {
@@ -145,7 +174,7 @@ extension ConfigurationSection {
             let value = $0.render(self)
             return RenderedField(
                 name: $0.name, comment: $0.comment, effect: $0.effect, value: value,
-                itemFields: value == .list([]) ? $0.itemFields() : [])
+                itemFields: value == .list([]) || value == .absent ? $0.itemFields() : [])
         }
     }
 }

@@ -30,6 +30,7 @@ private enum JSONRenderer {
         switch value {
         case .absent: "null"
         case .number(let number): String(number)
+        case .flag(let flag): String(flag)
         case .bare(let text), .text(let text): JSONText.quote(text)
         case .list(let items): block("[", items.map { write($0, indent: indent + 1) }, "]", indent)
         case .fields(let fields): block("{", fields.compactMap { member($0, indent: indent + 1) }, "}", indent)

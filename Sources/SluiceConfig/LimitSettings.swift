@@ -22,6 +22,10 @@ package struct LimitSettings: Equatable, Sendable {
     package internal(set) var queueSize = 256 << 20
     /// Pools, configured ones and those made for models that no pool names.
     package internal(set) var pools = 256
+    /// Tenants with a queue and ceilings of their own at one time; those beyond share one.
+    package internal(set) var tenants = 4096
+    /// Features with a ceiling of their own at one time; those beyond share one.
+    package internal(set) var features = 256
 
     /// The defaults.
     package init() {}
@@ -51,6 +55,12 @@ extension LimitSettings: ConfigurationSection {
             "Bytes of request bodies that may wait in one pool's queue"),
         .value(
             "pools", \.pools, .count(1...4096), .live, "Pools, with those made for models that no pool names"),
+        .value(
+            "tenants", \.tenants, .count(1...100_000), .live,
+            "Tenants with a queue of their own at one time; those beyond share one"),
+        .value(
+            "features", \.features, .count(1...4096), .live,
+            "Features told apart at one time; those beyond share one"),
     ]
 }
 

@@ -10,8 +10,16 @@ package struct PoolSettings: Equatable, Sendable {
     package internal(set) var requestsPerMinute: Int?
     /// The provider's limit on tokens; nil: learned from its answers.
     package internal(set) var tokensPerMinute: Int?
+    /// The provider's limit on images; nil: not limited here.
+    package internal(set) var imagesPerMinute: Int?
+    /// The provider's limit on requests in 24 hours; nil: not limited here.
+    package internal(set) var requestsPerDay: Int?
+    /// The provider's limit on tokens in 24 hours; nil: not limited here.
+    package internal(set) var tokensPerDay: Int?
     /// Attempts in flight at the provider.
     package internal(set) var maxInFlight = 256
+    /// Attempts in flight that the concurrency guard begins with, `maxInFlight` at most.
+    package internal(set) var initialInFlight = 64
     /// Calls that may wait; nil: `limits.queue_calls`.
     package internal(set) var queueCalls: Int?
     /// Bytes of request bodies that may wait; nil: `limits.queue_size`.
@@ -34,7 +42,19 @@ extension PoolSettings: ConfigurationSection {
         .optional(
             "tokens_per_minute", \.tokensPerMinute, .count(1...1_000_000_000_000), .live,
             "The provider's limit on tokens; default learned from its answers"),
+        .optional(
+            "images_per_minute", \.imagesPerMinute, .count(1...1_000_000_000), .live,
+            "The provider's limit on images; default none"),
+        .optional(
+            "requests_per_day", \.requestsPerDay, .count(1...1_000_000_000_000), .live,
+            "The provider's limit on requests in 24 hours; default none"),
+        .optional(
+            "tokens_per_day", \.tokensPerDay, .count(1...1_000_000_000_000), .live,
+            "The provider's limit on tokens in 24 hours; default none"),
         .value("max_in_flight", \.maxInFlight, .count(1...65536), .live, "Attempts in flight at the provider"),
+        .value(
+            "initial_in_flight", \.initialInFlight, .count(1...65536), .live,
+            "Attempts in flight that the concurrency guard begins with, max_in_flight at most"),
         .optional(
             "queue_calls", \.queueCalls, .count(1...1_000_000), .live, "Calls that may wait; default limits.queue_calls"
         ),
@@ -44,8 +64,20 @@ extension PoolSettings: ConfigurationSection {
     ]
 
     func check(_ place: SectionPlace) {
+        checkDay("requests", requestsPerMinute, requestsPerDay, place)
+        checkDay("tokens", tokensPerMinute, tokensPerDay, place)
         guard models.isEmpty, place.isEmptyList("models") else { return }
         place.report("models", Fault("a pool needs at least one model", suggestion: "write models: [\"*\"] for all"))
+    }
+
+    /// A day's limit below a minute's is no limit that a provider has.
+    private func checkDay(_ what: String, _ minute: Int?, _ day: Int?, _ place: SectionPlace) {
+        guard let minute, let day, day < minute else { return }
+        place.report(
+            "\(what)_per_day",
+            Fault(
+                "\(what)_per_day (\(day)) is less than \(what)_per_minute (\(minute))",
+                suggestion: "swap them if they were mixed up"))
     }
 }
 
@@ -62,10 +94,14 @@ package struct GlobPattern: Equatable, Sendable {
         self.pattern = Array(text.unicodeScalars)
     }
 
+    /// Whether the pattern can match more than its own text.
+    var hasWildcard: Bool { pattern.contains { $0 == "*" || $0 == "?" } }
+
     /// Whether the pattern matches the whole of `name`: at most pattern × name steps, because only the last `*` is
     /// ever taken back.
-    package func matches(_ name: String) -> Bool {
-        let name = Array(name.unicodeScalars)
+    package func matches(_ name: String) -> Bool { matches(Array(name.unicodeScalars)) }
+
+    private func matches(_ name: [Unicode.Scalar]) -> Bool {
         var (at, position, star, resume) = (0, 0, -1, 0)
         while position < name.count {
             if at < pattern.count, pattern[at] == "*" {
@@ -87,7 +123,7 @@ package struct GlobPattern: Equatable, Sendable {
     /// Whether this pattern matches everything that `other` does. Exact for patterns without `?`: such a pattern
     /// covers another one if it matches its text. With `?` only equality is recognised.
     func covers(_ other: GlobPattern) -> Bool {
-        self == other || (!pattern.contains("?") && matches(other.text))
+        self == other || (!pattern.contains("?") && matches(other.pattern))
     }
 }
 

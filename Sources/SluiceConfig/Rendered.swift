@@ -3,6 +3,7 @@ indirect enum Rendered: Equatable, Sendable {
     /// An optional setting that is not set.
     case absent
     case number(Int)
+    case flag(Bool)
     /// Text that needs no quotes in YAML: a duration, a size, one of a list of words.
     case bare(String)
     /// Free text, written in quotes.
@@ -16,6 +17,7 @@ indirect enum Rendered: Equatable, Sendable {
         switch self {
         case .absent: "(not set)"
         case .number(let number): String(number)
+        case .flag(let flag): String(flag)
         case .bare(let text): text
         case .text(let text): JSONText.quote(text)
         case .list(let items): "[\(items.map(\.summary).joined(separator: ", "))]"
@@ -31,7 +33,7 @@ struct RenderedField: Equatable, Sendable {
     let comment: String
     let effect: ReloadEffect
     let value: Rendered
-    /// The settings of one item, for a list of sections that has none yet.
+    /// The settings of one item, for a list of sections that has none yet or is not set.
     var itemFields: [RenderedField] = []
 
     /// `name: value`; nil when it is not set.

@@ -11,6 +11,9 @@ package struct RetrySettings: Equatable, Sendable {
     /// Repetitions allowed each second besides.
     package internal(set) var budgetPerSecond = 1
 
+    /// The longest wait that a provider's Retry-After may ask for; beyond it the call fails instead of waiting.
+    package internal(set) var retryAfterCeiling = Duration.seconds(120)
+
     /// The defaults.
     package init() {}
 }
@@ -27,6 +30,9 @@ extension RetrySettings: ConfigurationSection {
         .value(
             "budget_per_second", \.budgetPerSecond, .count(0...1000), .live,
             "Repetitions allowed each second besides"),
+        .value(
+            "retry_after_ceiling", \.retryAfterCeiling, .duration(.zero ... .seconds(86400)), .live,
+            "Longest wait a Retry-After may ask for; beyond it the call fails at once"),
     ]
 
     func check(_ place: SectionPlace) {

@@ -120,15 +120,40 @@ struct SectionPlace {
 
     /// Reports at one item of a list, or at one setting of that item.
     func report(_ name: String, _ index: Int, _ field: String? = nil, _ fault: Fault) {
-        let item = place.child(name).item(index)
-        guard case .sequence(let nodes) = value(name)?.content, index < nodes.count else {
-            return item.report(node.position, fault)
+        report(at: [.setting(name), .item(index)] + (field.map { [.setting($0)] } ?? []), fault)
+    }
+
+    /// Reports deep inside the section: at the setting that the steps lead to, or at the last one on the way that is in
+    /// the file.
+    func report(at steps: [Step], _ fault: Fault) {
+        var (target, found, next) = (place, node, Optional(node))
+        for step in steps {
+            target = step.place(under: target)
+            next = next.flatMap { step.node(under: $0) }
+            found = next ?? found
         }
-        guard let field, case .mapping(let entries) = nodes[index].content else {
-            return item.report(nodes[index].position, fault)
+        target.report(found.position, fault)
+    }
+
+    /// One step of a way into a section.
+    enum Step {
+        case setting(String)
+        case item(Int)
+
+        fileprivate func place(under place: Place) -> Place {
+            switch self {
+            case .setting(let name): place.child(name)
+            case .item(let index): place.item(index)
+            }
         }
-        let position = entries.first { $0.key == field }?.value.position ?? nodes[index].position
-        item.child(field).report(position, fault)
+
+        fileprivate func node(under node: DocumentNode) -> DocumentNode? {
+            switch (self, node.content) {
+            case (.setting(let name), .mapping(let entries)): entries.first { $0.key == name }?.value
+            case (.item(let index), .sequence(let items)) where index < items.count: items[index]
+            case (.setting, _), (.item, _): nil
+            }
+        }
     }
 
     private func value(_ name: String) -> DocumentNode? {

@@ -37,6 +37,45 @@ extension ValueType<Duration> {
     }
 }
 
+extension ValueType<Duration?> {
+    /// A span of time of whole milliseconds, or `off`.
+    static func durationOrOff(_ range: ClosedRange<Duration>) -> ValueType {
+        let span = ValueType<Duration>.duration(range)
+        return ValueType(
+            name: "duration or off", range: span.range,
+            parse: { scalar throws(Fault) in
+                if scalar.text == "off" { return nil }
+                guard scalar.text.utf8.contains(where: { (48...57).contains($0) }) else {
+                    throw Fault("expected off or a duration such as 250ms, 5s or 2m, found \(scalar.kind)")
+                }
+                return try span.parse(scalar)
+            },
+            render: { $0.map(span.render) ?? .bare("off") })
+    }
+}
+
+extension ValueType<Bool> {
+    /// `true` or `false`; the other words that YAML readers take for them are refused, as readers disagree on those.
+    static let flag = ValueType(
+        name: "true or false", range: nil,
+        parse: { scalar throws(Fault) in
+            guard !scalar.isQuoted, scalar.text == "true" || scalar.text == "false" else {
+                throw Fault("expected true or false, found \(scalar.kind)", suggestion: cure(scalar))
+            }
+            return scalar.text == "true"
+        },
+        render: { .flag($0) })
+
+    private static func cure(_ scalar: Scalar) -> String? {
+        switch scalar.text.lowercased() {
+        case "true" where scalar.isQuoted, "false" where scalar.isQuoted: "remove the quotes"
+        case "true", "yes", "on", "y": "write true"
+        case "false", "no", "off", "n": "write false"
+        default: nil
+        }
+    }
+}
+
 extension ValueType<Int> {
     /// A number of bytes.
     static func size(_ range: ClosedRange<Int>) -> ValueType {

@@ -24,8 +24,11 @@ private struct YAMLRenderer {
     private mutating func write(_ field: RenderedField, lead: String, margin: String) {
         let name = isPlain(field.name) ? field.name : JSONText.quote(field.name)
         switch field.value {
-        case .absent: text += "\(lead)# \(name):\n"
+        case .absent:
+            text += "\(lead)# \(name):\n"
+            writeSkeleton(field, margin: margin)
         case .number(let number): text += "\(lead)\(name): \(number)\n"
+        case .flag(let flag): text += "\(lead)\(name): \(flag)\n"
         case .bare(let word): text += "\(lead)\(name): \(word)\n"
         case .text(let value): text += "\(lead)\(name): \(JSONText.quote(value))\n"
         case .fields(let fields):
@@ -43,11 +46,11 @@ private struct YAMLRenderer {
     private mutating func write(_ item: Rendered, margin: String) {
         switch item {
         case .fields(let fields): write(fields, margin: margin + "  ", first: margin + "- ")
-        case .number, .bare, .text, .list, .absent: text += "\(margin)- \(item.summary)\n"
+        case .number, .flag, .bare, .text, .list, .absent: text += "\(margin)- \(item.summary)\n"
         }
     }
 
-    /// What one item of an empty list would hold, as comments.
+    /// What one item would hold of a list that is empty or not set, as comments.
     private mutating func writeSkeleton(_ field: RenderedField, margin: String) {
         guard !field.itemFields.isEmpty else { return }
         var skeleton = YAMLRenderer()

@@ -18,6 +18,42 @@ package enum StreamFinish: String, Sendable {
     case complete, truncated, cancelled, failed
 }
 
+/// Why another model answered than the one that was asked for.
+package enum FallbackReason: String, Sendable, CaseIterable {
+    /// The provider has failed too often just now.
+    case breakerOpen = "breaker_open"
+    /// The account has no quota left.
+    case quotaExhausted = "quota_exhausted"
+    /// The wait for the model would have been longer than the deadline allows.
+    case deadlineUnmeetable = "deadline_unmeetable"
+    /// The lane sheds load.
+    case overloaded
+    /// The provider failed and no attempt was left.
+    case error
+}
+
+/// Which model answered in place of the one that was asked for, and why.
+package struct WireFallback: Sendable, Equatable {
+    /// The model in the request, at most 256 bytes.
+    package var from: String
+    /// The model that the request was sent with instead.
+    package var to: String
+    /// A ``FallbackReason``, or one of a later version.
+    package var reason: String
+
+    /// A fallback as the agent reports it.
+    package init(from: String, to: String, reason: FallbackReason) {
+        self.init(from: from, to: to, reason: reason.rawValue)
+    }
+
+    /// A fallback as a client reads it.
+    init(from: String, to: String, reason: String) {
+        self.from = from
+        self.to = to
+        self.reason = reason
+    }
+}
+
 /// What every result says besides its body.
 package struct ResultSummary: Sendable, Equatable {
     package var status: Int
@@ -29,10 +65,12 @@ package struct ResultSummary: Sendable, Equatable {
     package var queuedMS: Int
     package var upstreamMS: Int
     package var totalMS: Int
+    /// Nil when the model that was asked for answered.
+    package var fallback: WireFallback?
 
     package init(
         status: Int, usage: WireUsage?, charged: Charge, attempts: Int, upstreamRequestID: String?, model: String?,
-        queuedMS: Int, upstreamMS: Int, totalMS: Int
+        queuedMS: Int, upstreamMS: Int, totalMS: Int, fallback: WireFallback? = nil
     ) {
         self.status = status
         self.usage = usage
@@ -43,6 +81,7 @@ package struct ResultSummary: Sendable, Equatable {
         self.queuedMS = queuedMS
         self.upstreamMS = upstreamMS
         self.totalMS = totalMS
+        self.fallback = fallback
     }
 }
 
@@ -83,6 +122,7 @@ extension FrameWriter {
         end()
     }
 
+    /// A call waits, or waits at another place than was said before.
     package mutating func queued(id: String, pool: String, position: Int, etaMS: Int?) {
         begin("queued", id: id)
         member("pool", pool)
@@ -186,6 +226,14 @@ extension FrameWriter {
         member("attempts", summary.attempts)
         member("upstream_request_id", ifPresent: summary.upstreamRequestID)
         member("model", ifPresent: summary.model)
+        if let fallback = summary.fallback {
+            key("fallback")
+            raw("{\"from\":")
+            string(fallback.from)
+            member("to", fallback.to)
+            member("reason", fallback.reason)
+            raw("}")
+        }
         key("timing")
         raw("{\"queued_ms\":")
         integer(summary.queuedMS)

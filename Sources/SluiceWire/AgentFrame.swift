@@ -173,7 +173,14 @@ extension AgentMembers {
             model: optionalText("model", in: bytes),
             queuedMS: timing?.optionalInteger("queued_ms", in: bytes) ?? 0,
             upstreamMS: timing?.optionalInteger("upstream_ms", in: bytes) ?? 0,
-            totalMS: timing?.optionalInteger("total_ms", in: bytes) ?? 0)
+            totalMS: timing?.optionalInteger("total_ms", in: bytes) ?? 0, fallback: fallback(in: bytes))
+    }
+
+    private func fallback(in bytes: RawSpan) -> WireFallback? {
+        guard let fallback = members("fallback", in: bytes), let from = fallback.optionalText("from", in: bytes),
+            let to = fallback.optionalText("to", in: bytes)
+        else { return nil }
+        return WireFallback(from: from, to: to, reason: fallback.optionalText("reason", in: bytes) ?? "")
     }
 
     private func usage(in bytes: RawSpan) -> WireUsage? {

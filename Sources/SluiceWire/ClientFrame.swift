@@ -24,7 +24,8 @@ package struct CallFrame: Sendable, Equatable {
     package var method: CallMethod
     package var tenant: String?
     package var feature: String?
-    package var lane: Lane
+    /// Nil when the call names none: then the agent's configuration of the feature decides, else it is `normal`.
+    package var lane: Lane?
     /// Milliseconds from arrival that span queueing and every attempt.
     package var deadlineMS: Int?
     /// Whether `queued`, `started` and `retrying` are wanted.

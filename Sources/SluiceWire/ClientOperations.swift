@@ -3,15 +3,15 @@ package struct CallOperation: Sendable, Equatable {
     package var path: String
     package var tenant: String?
     package var feature: String?
-    /// Left out of the frame when it is the protocol's own default, `normal`.
-    package var lane: Lane
+    /// Nil: the feature's lane, else `normal`.
+    package var lane: Lane?
     /// Milliseconds from arrival at the agent, 1 to ``WireLimits/deadlineCeilingMS``.
     package var deadlineMS: Int?
     /// Whether `queued`, `started` and `retrying` are wanted.
     package var progress: Bool
 
     package init(
-        path: String, tenant: String? = nil, feature: String? = nil, lane: Lane = .normal, deadlineMS: Int? = nil,
+        path: String, tenant: String? = nil, feature: String? = nil, lane: Lane? = nil, deadlineMS: Int? = nil,
         progress: Bool = false
     ) {
         self.path = path
@@ -42,7 +42,7 @@ package enum ClientOperation {
             writer.member("path", call.path)
             writer.member("tenant", ifPresent: call.tenant)
             writer.member("feature", ifPresent: call.feature)
-            if call.lane != .normal { writer.member("lane", call.lane.rawValue) }
+            writer.member("lane", ifPresent: call.lane?.rawValue)
             writer.member("deadline_ms", ifPresent: call.deadlineMS)
             if !call.progress { writer.member("progress", false) }
             body?.withUnsafeBytes { writer.member("body", json: $0) }

@@ -109,8 +109,8 @@ extension Envelope {
         return named
     }
 
-    private func callLane(in bytes: RawSpan) throws(WireError) -> Lane {
-        guard let lane = self[.lane] else { return .normal }
+    private func callLane(in bytes: RawSpan) throws(WireError) -> Lane? {
+        guard let lane = self[.lane] else { return nil }
         let text = try requiredText(lane, "lane", max: 16, in: bytes)
         guard let named = Lane(rawValue: text) else {
             throw Self.invalid("lane", "must be one of \(Lane.allCases.map(\.rawValue).joined(separator: ", "))")

@@ -18,9 +18,12 @@ package enum ErrorCode: String, Sendable, CaseIterable {
     case callerCancelled = "caller_cancelled"
     case callerDisconnected = "caller_disconnected"
     case policyEndpointNotAllowed = "policy_endpoint_not_allowed"
+    case policyLaneNotAllowed = "policy_lane_not_allowed"
     case policyQueueFull = "policy_queue_full"
     case policyDeadlineExceeded = "policy_deadline_exceeded"
     case policyDeadlineUnmeetable = "policy_deadline_unmeetable"
+    case policyOverloaded = "policy_overloaded"
+    case policyCircuitOpen = "policy_circuit_open"
     case policyExceedsLimit = "policy_exceeds_limit"
     case policyNoCredentials = "policy_no_credentials"
     case policyDraining = "policy_draining"
@@ -42,13 +45,15 @@ package enum ErrorCode: String, Sendable, CaseIterable {
     package var retryable: Bool {
         switch self {
         case .callerTooManyInflight, .callerTooManyConnections, .policyQueueFull, .policyDeadlineUnmeetable,
-            .policyDraining, .providerRateLimited, .providerServerError, .providerOverloaded, .providerTimeout,
+            .policyOverloaded, .policyCircuitOpen, .policyDraining, .providerRateLimited, .providerServerError,
+            .providerOverloaded, .providerTimeout,
             .providerUnreachable, .providerConnectionLost, .providerBadResponse, .internal:
             true
         case .callerInvalidFrame, .callerFrameTooLarge, .callerInvalidUTF8, .callerInvalidJSON,
             .callerNestingTooDeep, .callerInvalidField, .callerHelloRequired, .callerDuplicateHello,
             .callerUnsupportedProto, .callerUnknownOp, .callerDuplicateID, .callerSlowConsumer, .callerCancelled,
-            .callerDisconnected, .policyEndpointNotAllowed, .policyDeadlineExceeded, .policyExceedsLimit,
+            .callerDisconnected, .policyEndpointNotAllowed, .policyLaneNotAllowed, .policyDeadlineExceeded,
+            .policyExceedsLimit,
             .policyNoCredentials, .providerQuotaExhausted, .providerAuthFailed,
             .providerInvalidRequest, .providerResponseTooLarge, .providerStreamError:
             false

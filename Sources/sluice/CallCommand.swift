@@ -49,7 +49,7 @@ struct CallCommand: AsyncParsableCommand {
     var feature: String?
 
     @Option(help: "How urgent it is: \(CallOptions.Lane.allCases.map(\.rawValue).joined(separator: ", ")).")
-    var lane = "normal"
+    var lane: String?
 
     @Option(help: "Give up after this long, waiting and retries included, such as 800ms or 4s.")
     var deadline: DurationArgument?
@@ -98,14 +98,17 @@ extension CallCommand {
     }
 
     private func readOptions(_ printer: CallPrinter) throws(ReadFailure) -> CallOptions {
-        guard let lane = CallOptions.Lane(rawValue: lane) else {
-            let known = CallOptions.Lane.allCases.map(\.rawValue).joined(separator: ", ")
-            throw ReadFailure("“\(self.lane)” is no lane; use one of \(known)")
-        }
         let tell: @Sendable (CallOptions.Progress) -> Void = { printer.progress($0) }
         return CallOptions(
-            tenant: tenant, feature: feature, lane: lane, deadline: deadline?.duration,
+            tenant: tenant, feature: feature, lane: try readLane(), deadline: deadline?.duration,
             onProgress: json || verbose ? tell : nil)
+    }
+
+    private func readLane() throws(ReadFailure) -> CallOptions.Lane? {
+        guard let lane else { return nil }
+        if let known = CallOptions.Lane(rawValue: lane) { return known }
+        let known = CallOptions.Lane.allCases.map(\.rawValue).joined(separator: ", ")
+        throw ReadFailure("“\(lane)” is no lane; use one of \(known)")
     }
 
     /// Makes the call and prints what comes; answers the exit status.

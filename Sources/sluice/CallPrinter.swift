@@ -90,6 +90,9 @@ struct CallPrinter: Sendable {
         StandardStreams.complain(
             "\(tokens); \(facts.timing.total), of it \(facts.timing.queued) queued\(attempts)"
                 + (facts.requestID.map { "; \($0)" } ?? ""))
+        if let fallback = facts.fallback {
+            StandardStreams.complain("\(fallback.to) answered instead of \(fallback.from): \(fallback.reason)")
+        }
     }
 }
 
@@ -144,6 +147,13 @@ extension JSONLine {
         member("attempts", facts.attempts)
         member("upstream_request_id", facts.requestID)
         member("model", facts.model)
+        if let fallback = facts.fallback {
+            var object = JSONLine.object
+            object.member("from", fallback.from)
+            object.member("to", fallback.to)
+            object.member("reason", fallback.reason)
+            member("fallback", object)
+        }
         var timing = JSONLine.object
         timing.member("queued_ms", facts.timing.queued)
         timing.member("upstream_ms", facts.timing.upstream)

@@ -32,6 +32,15 @@ struct AgentFrameTests {
                 == .finished(id: "1", .ok, finish: .complete, error: nil))
     }
 
+    @Test("says which model answered instead, and why", arguments: FallbackReason.allCases)
+    func fallback(_ reason: FallbackReason) throws {
+        var summary = ResultSummary.ok
+        summary.fallback = WireFallback(from: "gpt-4o\"", to: "gpt-4o-mini", reason: reason)
+        #expect(
+            try read { $0.result(id: "1", summary, finish: .complete, error: nil) }
+                == .finished(id: "1", summary, finish: .complete, error: nil))
+    }
+
     @Test("slices bodies and chunks where they stand")
     func slices() throws {
         let chunk = #"{"id":"1","event":"chunk","seq":4,"data": {"x":1e400} }"#
@@ -103,6 +112,12 @@ struct AgentFrameTests {
         #expect(read.deadlineMS == 5)
         #expect(!read.progress)
         #expect(read.body.map { Array(payload[$0.range]) } == Array("{\"a\":1}".utf8))
+        for lane in [nil, Lane.normal] {
+            let plain = Array(
+                ClientOperation.call(id: "9", CallOperation(path: "/v1/x", lane: lane), body: nil).dropFirst(4))
+            guard case .call(let read) = try ClientFrame.read(plain.span.bytes) else { continue }
+            #expect(read.lane == lane)
+        }
         let grant = Array(ClientOperation.grant(id: "9", bytes: 70).dropFirst(4))
         #expect(try ClientFrame.read(grant.span.bytes) == .grant(id: "9", bytes: 70))
     }

@@ -37,9 +37,12 @@ struct ErrorCodeTests {
         case .callerCancelled: .callerCancelled
         case .callerDisconnected: .callerDisconnected
         case .policyEndpointNotAllowed: .policyEndpointNotAllowed
+        case .policyLaneNotAllowed: .policyLaneNotAllowed
         case .policyQueueFull: .policyQueueFull
         case .policyDeadlineExceeded: .policyDeadlineExceeded
         case .policyDeadlineUnmeetable: .policyDeadlineUnmeetable
+        case .policyOverloaded: .policyOverloaded
+        case .policyCircuitOpen: .policyCircuitOpen
         case .policyExceedsLimit: .policyExceedsLimit
         case .policyNoCredentials: .policyNoCredentials
         case .policyDraining: .policyDraining

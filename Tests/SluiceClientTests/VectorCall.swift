@@ -182,6 +182,9 @@ extension Answer.Facts {
         ]
         json["upstream_request_id"] = requestID.map { .string($0) }
         json["model"] = model.map { .string($0) }
+        json["fallback"] = fallback.map {
+            .object(["from": .string($0.from), "to": .string($0.to), "reason": .string($0.reason)])
+        }
         guard let usage else { return json }
         var tokens: [String: VectorJSON] = [
             "input_tokens": .integer(usage.inputTokens), "output_tokens": .integer(usage.outputTokens),

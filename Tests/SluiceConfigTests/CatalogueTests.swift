@@ -41,7 +41,7 @@ struct CatalogueTests {
         let settings = Catalogue.settings
         #expect(Set(settings.map(\.path)).count == settings.count)
         #expect(settings.allSatisfy { !$0.summary.isEmpty && !$0.summary.hasSuffix(".") })
-        #expect(settings.count == 62)
+        #expect(settings.count == 133)
     }
 
     @Test("the reference has one row of five cells for each setting")

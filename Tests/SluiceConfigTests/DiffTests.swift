@@ -59,4 +59,32 @@ struct DiffTests {
                 "pools: x, y -> y, x (live)",
             ])
     }
+
+    @Test("plans, tenants and features are told apart by name, and all of it comes into force live")
+    func plansAndTenants() throws {
+        let before = try parse(
+            "plans: [{name: free}]\ntenants: [{name: a, plan: free}]\nfeatures: [{name: f, fallbacks: [{model: m}]}]\n")
+        let after = try parse(
+            """
+            lanes: {normal: {waits_for_breaker: true}}
+            plans: [{name: gold, weight: 5}, {name: free, max_in_flight: 3}]
+            default_plan: free
+            tenants: [{name: a, plan: gold, lanes: [batch]}]
+            features: [{name: f, fallbacks: []}]
+            breaker: {slow_call: off}
+            """)
+        let rest = "lanes: [interactive, normal, batch, backfill]"
+        #expect(
+            after.changes(from: before).map(\.description) == [
+                "lanes.normal.waits_for_breaker: false -> true (live)",
+                "plans[\"gold\"]: (none) -> {name: \"gold\", weight: 5, \(rest)} (live)",
+                "plans[\"free\"].max_in_flight: (none) -> 3 (live)",
+                "default_plan: (none) -> \"free\" (live)",
+                "tenants[\"a\"].plan: \"free\" -> \"gold\" (live)",
+                "tenants[\"a\"].lanes: (none) -> [batch] (live)",
+                "features[\"f\"].fallbacks: [{model: \"m\", on: [breaker_open, quota_exhausted, deadline_unmeetable,"
+                    + " error]}] -> [] (live)",
+                "breaker.slow_call: 1m -> off (live)",
+            ])
+    }
 }

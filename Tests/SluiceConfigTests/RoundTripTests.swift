@@ -31,6 +31,8 @@ let everything = """
       queue_calls: 10
       queue_size: 1024
       pools: 8
+      tenants: 40
+      features: 4
     upstreams:
       - name: main
         base_url: https://api.openai.com/v1/
@@ -59,13 +61,90 @@ let everything = """
         upstream: main
         requests_per_minute: 500
         tokens_per_minute: 200000
+        images_per_minute: 50
+        requests_per_day: 10000
+        tokens_per_day: 2000000
         max_in_flight: 32
+        initial_in_flight: 16
         queue_calls: 5
         queue_size: 64KiB
       - {name: rest, models: ["*"], upstream: local}
+    lanes:
+      interactive:
+        share: 8
+        max_in_flight_percent: 95
+        reserve_percent: 5
+        shed_target: 500ms
+        shed_interval: 5s
+        waits_for_breaker: true
+        retry_window: 5s
+      normal:
+        share: 5
+        max_in_flight_percent: 85
+        reserve_percent: 10
+        shed_target: 2s
+        shed_interval: 6s
+        waits_for_breaker: true
+        retry_window: 1m
+      batch:
+        share: 3
+        max_in_flight_percent: 50
+        reserve_percent: 20
+        shed_target: 3s
+        shed_interval: 7s
+        waits_for_breaker: false
+        retry_window: 2m
+      backfill:
+        share: 2
+        max_in_flight_percent: 25
+        reserve_percent: 30
+        shed_target: 4s
+        shed_interval: 8s
+        waits_for_breaker: false
+        retry_window: 3m
+    plans:
+      - name: free
+        weight: 1
+        lanes: [normal, batch]
+        requests_per_minute: 60
+        tokens_per_minute: 40000
+        max_in_flight: 4
+        queue_calls: 20
+      - {name: gold, weight: 10}
+    default_plan: free
+    tenants:
+      - name: "acme: north"
+        plan: gold
+        weight: 7
+        lanes: [interactive]
+        requests_per_minute: 600
+        tokens_per_minute: 400000
+        max_in_flight: 8
+        queue_calls: 40
+      - {name: "acme*", plan: gold}
+    features:
+      - name: support-reply
+        lane: interactive
+        max_in_flight: 12
+        deadline: 4s
+        fallbacks:
+          - {model: gpt-4o-mini, upstream: main, on: [breaker_open, overloaded]}
+          - {model: llama, upstream: local}
+      - {name: nightly, lane: backfill, fallbacks: []}
+    default_fallbacks:
+      - {models: ["gpt-4o*"], to: [{model: gpt-4o-mini}, {model: llama, upstream: local, on: [error]}]}
+    breaker:
+      enabled: false
+      window: 30s
+      minimum_calls: 10
+      failure_percent: 40
+      slow_call: off
+      open: 2s
+      open_cap: 20s
     endpoints:
       allow: ["POST /v1/chat/completions", "GET /v1/models/*"]
-    retries: {attempts: 1, base: 1ms, cap: 1s, budget_percent: 0, budget_per_second: 0}
+    retries: {attempts: 1, base: 1ms, cap: 1s, budget_percent: 0, budget_per_second: 0, retry_after_ceiling: 1m}
+    trace: {file: /var/lib/sluice/trace.jsonl, max_size: 1MiB}
 
     """
 

@@ -24,6 +24,18 @@ struct ClientFrameTests {
         #expect(Array(bytes[range]) == Array(body.utf8))
     }
 
+    @Test("a call that names no lane leaves the choice to the agent")
+    func noLane() throws {
+        for (text, lane) in [("", nil), (#","lane":"normal""#, Lane.normal)] {
+            let bytes = Array((#"{"op":"call","id":"1","path":"/v1/models""# + text + "}").utf8)
+            guard case .call(let call) = try ClientFrame.parse(bytes) else {
+                Issue.record("not a call")
+                return
+            }
+            #expect(call.lane == lane)
+        }
+    }
+
     @Test(
         "names the field that is wrong",
         arguments: [

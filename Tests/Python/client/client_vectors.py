@@ -343,6 +343,12 @@ def judge_result(outcome, expected):
     assert vars(result.timing) == expected["timing"]
     names = ("input_tokens", "output_tokens", "cached_tokens", "reasoning_tokens")
     usage = None if result.usage is None else {name: getattr(result.usage, name) for name in names}
+    fallback = result.fallback and vars(result.fallback)
+    expected_fallback = expected.get("fallback")
+    assert fallback == (expected_fallback and {
+        "from_model": expected_fallback["from"], "to_model": expected_fallback["to"],
+        "reason": expected_fallback["reason"],
+    })
     assert usage == ({**dict.fromkeys(names), **expected["usage"]} if "usage" in expected else None)
 
 

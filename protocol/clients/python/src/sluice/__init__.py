@@ -19,7 +19,7 @@ from ._errors import (
     SluiceError,
     StreamTruncated,
 )
-from ._model import Chunk, Hello, Progress, Result, Timing, Usage
+from ._model import Chunk, Fallback, Hello, Progress, Result, Timing, Usage
 from ._sync import Client, Stream
 from ._call import VERSION as __version__
 
@@ -31,6 +31,7 @@ __all__ = [
     "Chunk",
     "Client",
     "ConnectionLost",
+    "Fallback",
     "Hello",
     "InternalError",
     "PolicyError",

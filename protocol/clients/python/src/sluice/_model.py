@@ -30,6 +30,16 @@ class Timing:
 
 
 @dataclass(frozen=True)
+class Fallback:
+    """Which model answered in place of the one in the request, and why: ``breaker_open``, ``quota_exhausted``,
+    ``deadline_unmeetable``, ``overloaded``, ``error``, or a word of a later version."""
+
+    from_model: str
+    to_model: str
+    reason: str
+
+
+@dataclass(frozen=True)
 class Hello:
     """What the agent said about itself and its bounds."""
 
@@ -60,7 +70,8 @@ class Hello:
 
 @dataclass(frozen=True)
 class Progress:
-    """``queued``, ``started`` or ``retrying``; fields that the event does not have are ``None``."""
+    """``queued``, ``started`` or ``retrying``; fields that the event does not have are ``None``. ``queued`` comes again
+    when ``position`` (calls ahead) or ``eta_ms`` has changed."""
 
     event: str
     pool: Optional[str] = None
@@ -115,7 +126,7 @@ class Chunk:
 
 class Result:
     """How a call ended. ``raw`` is the provider's body, byte for byte (``b""`` for a stream); ``body`` parses it
-    once. ``finish`` and ``error`` are of streams only."""
+    once. ``finish`` and ``error`` are of streams only. ``fallback`` says that another model answered; else ``None``."""
 
     def __init__(self, raw_members: Dict[str, bytes]) -> None:
         self.raw: bytes = raw_members.get("body", b"")
@@ -127,6 +138,7 @@ class Result:
         self.attempts: int = int(small.get("attempts", 0))
         self.upstream_request_id: Optional[str] = small.get("upstream_request_id")
         self.model: Optional[str] = small.get("model")
+        self.fallback: Optional[Fallback] = _fallback(small.get("fallback"))
         timing = small.get("timing") or {}
         self.timing = Timing(
             int(timing.get("queued_ms", 0)), int(timing.get("upstream_ms", 0)), int(timing.get("total_ms", 0))
@@ -177,6 +189,12 @@ def _usage(value: Any) -> Optional[Usage]:
         value.get("cached_tokens"),
         value.get("reasoning_tokens"),
     )
+
+
+def _fallback(value: Any) -> Optional[Fallback]:
+    if not isinstance(value, dict) or "from" not in value or "to" not in value:
+        return None
+    return Fallback(str(value["from"]), str(value["to"]), str(value.get("reason", "")))
 
 
 def raw_data(raw_members: Dict[str, bytes]) -> Chunk:
