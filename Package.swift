@@ -67,8 +67,8 @@ let package = Package(
         .executableTarget(
             name: "sluice",
             dependencies: [
-                "SluiceAgent", "SluiceClient", "SluiceProvider", "SluiceBench", "SluiceConfig", "SluiceTelemetry",
-                "SluiceWire", logging,
+                "SluiceAgent", "SluiceClient", "SluiceProvider", "SluiceBench", "SluiceConfig",
+                "SluiceTelemetry", "SluiceWire", logging,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: house),
@@ -88,8 +88,8 @@ let package = Package(
         tests(
             "SluiceAgentTests",
             [
-                "sluice", "SluiceAgent", "SluiceConfig", "SluiceProvider", "SluiceWire", nioCore, nioPosix, nioHTTP1,
-                logging,
+                "sluice", "SluiceAgent", "SluiceConfig", "SluiceOpenAI", "SluicePolicy", "SluiceProvider", "SluiceWire",
+                nioCore, nioPosix, nioHTTP1, logging,
             ]),
         tests("SluiceTidyTests", ["SluiceConfig", "SluiceTelemetry", "SluiceWire"]),
         .executableTarget(

@@ -7,6 +7,7 @@ package import SluiceConfig
 import SluiceHost
 import SluiceTelemetry
 import SluiceUpstream
+import SluiceWire
 
 /// How to start an agent.
 package struct AgentOptions: Sendable {
@@ -126,11 +127,19 @@ package final class Agent: Sendable {
         logger.info(
             "ready", metadata: ["socket": "\(paths.agentSocket)", "version": "\(SluiceVersion.current)"])
         ready()
+        if isDaemon { StartupPages.release() }
         try await stopped.futureResult.get()
         listeners.closeCallers()
         await lifecycle.drain()
         listeners.close()
         try await finish()
+    }
+
+    /// Sets the answer that plain calls get which are refused before anything was sent for them; nil leaves them the
+    /// error.
+    func answerRefused(_ hook: (@Sendable (CallPlan, ErrorCode) -> [UInt8]?)?) async throws {
+        let coordinator = coordinator
+        try await group.next().submit { coordinator.value.degradedAnswer = hook }.get()
     }
 
     /// Ends ``run(isDaemon:ready:)`` as SIGTERM would.
@@ -153,11 +162,17 @@ package final class Agent: Sendable {
     private func begin() async throws {
         let engine = engine
         let coordinator = coordinator
-        try await group.next().submit { coordinator.value.upstream = engine }.get()
+        try await group.next().submit {
+            coordinator.value.upstream = engine
+            coordinator.value.applyTrace()
+        }.get()
     }
 
     private func finish() async throws {
         engine.shutdown()
+        let coordinator = coordinator
+        let trace = try await group.next().submit { coordinator.value.trace }.get()
+        trace?.close()
         try await factWorkers.shutdownGracefully()
         try await group.shutdownGracefully()
     }

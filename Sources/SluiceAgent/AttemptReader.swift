@@ -29,6 +29,8 @@ struct AttemptReader {
     let call: CallContext
     let end: UpstreamEnd
     let wallNowMS: Int
+    /// The longest wait that is obeyed.
+    let retryAfterCeilingMS: Int
 
     func read() -> AttemptReading {
         // What the stream said of its end counts more than how the connection ended after it.
@@ -86,19 +88,34 @@ struct AttemptReader {
     private func providerError(_ head: UpstreamHead) -> AttemptReading {
         let verdict = ProviderVerdict.judge(status: head.status, body: end.body)
         let after = retryAfterMS(head)
+        let wait = after.map { Int64($0) * 1000 }
         let reason = verdict.reason.map { " (\($0))" } ?? ""
         let error = WireError(
             verdict.code, "the provider answered \(head.status)\(reason)", retryAfterMS: after,
-            status: head.status, upstream: ProviderError.read(end.body).shown(status: head.status))
+            limit: limit(verdict, after), status: head.status,
+            upstream: ProviderError.read(end.body).shown(status: head.status))
         var reading = AttemptReading(
             result: .failed(error), outcome: .refused, isRateLimit: head.status == 429, label: verdict.code.rawValue)
         switch verdict.remedy {
         case .none: reading.mayRetry = false
-        case .retry: reading.outcome = .transient(notSent: false)
-        case .waitForQuota: reading.outcome = .rateLimited(retryAfterMicroseconds: after.map { Int64($0) * 1000 })
+        case .retry:
+            let fault: TransientFault = verdict.code == .providerOverloaded ? .overloaded : .serverError
+            reading.outcome = .transient(fault, retryAfterMicroseconds: wait)
+        case .waitForQuota: reading.outcome = .rateLimited(retryAfterMicroseconds: wait)
+        case .slowDown: reading.outcome = .slowDown(retryAfterMicroseconds: wait)
+        case .otherKey: reading.outcome = .keyUnusable(isQuota: verdict.code == .providerQuotaExhausted)
         }
         if head["x-should-retry"] == "false" { reading.mayRetry = false }
         return reading
+    }
+
+    /// A wait that is not obeyed is why the call was not repeated.
+    private func limit(_ verdict: ProviderVerdict, _ afterMS: Int?) -> String? {
+        guard let afterMS, afterMS > retryAfterCeilingMS else { return nil }
+        switch verdict.code {
+        case .providerRateLimited, .providerOverloaded: return "retry_after_ceiling"
+        default: return nil
+        }
     }
 
     private func retryAfterMS(_ head: UpstreamHead) -> Int? {
@@ -117,13 +134,21 @@ struct AttemptReader {
         let error = WireError(
             code(failure), failure.message + detail, limit: limit(failure), status: end.head?.status)
         var reading = AttemptReading(
-            result: .failed(error), outcome: .transient(notSent: !end.requestSent), mayHaveCost: end.requestSent,
+            result: .failed(error), outcome: .transient(fault(failure)), mayHaveCost: end.requestSent,
             label: failure.label)
         if failure == .tooLarge || failure == .invalidRequest {
             reading.outcome = .refused
             reading.mayRetry = false
         }
         return reading
+    }
+
+    private func fault(_ failure: UpstreamFailure) -> TransientFault {
+        guard end.requestSent else { return .notSent }
+        return switch failure {
+        case .firstByteTimeout, .idleTimeout, .totalTimeout: .timeout
+        default: .connectionLost
+        }
     }
 
     /// The configured bound behind a failure, by its name in the configuration.

@@ -19,15 +19,32 @@ struct CallPlan {
     var view: RequestView
     /// The request as it will be sent, edits applied.
     var body: RequestBody?
-    /// Tokens to reserve.
-    var cost: CallCost
+    /// Where the model stands in it.
+    var modelRange: Range<Int>?
+    /// What its tokens are estimated from.
+    var weight: RequestWeight
+}
+
+/// One step of a call's fallback chain.
+struct FallbackStep {
+    var model: String
+    var group: PoolGroup
+    var triggers: FallbackTriggers
 }
 
 /// One live call, from arrival to its terminal event. Confined to the agent's event loop.
 final class CallContext {
     let plan: CallPlan
     let session: Session
-    let pool: PoolRuntime
+    /// Where it waits or is served: changes with the key and with the fallback.
+    var pool: PoolRuntime
+    let fallbacks: [FallbackStep]
+    /// What was reserved on the current route.
+    var estimate: CallEstimate
+    /// 0 as asked, *n* the *n*-th fallback.
+    var route = 0
+    /// Why it left the route before.
+    var fallbackReason: FallbackReason?
     let arrivedAt: MonotonicTime
     /// The core's name for it, once it was admitted.
     var callID: CallID?
@@ -36,8 +53,12 @@ final class CallContext {
     var attempts = 0
     /// Whether the caller was told that it waits.
     var wasQueued = false
+    /// When it began to wait for its next attempt: its arrival, or the end of the attempt before.
+    var waitingSince: MonotonicTime
     var firstSentAt: MonotonicTime?
     var attemptStartedAt: MonotonicTime?
+    /// From the last attempt's start to the first byte of its answer.
+    var firstByteMicroseconds: Int64?
     /// Whether any request byte may have reached the provider, over all attempts.
     var anythingSent = false
     var requestID: String?
@@ -47,12 +68,39 @@ final class CallContext {
     var credit: Int
     var stream: StreamState?
 
-    init(plan: CallPlan, session: Session, pool: PoolRuntime, arrivedAt: MonotonicTime, credit: Int) {
+    init(
+        plan: CallPlan, session: Session, pool: PoolRuntime, estimate: CallEstimate, fallbacks: [FallbackStep],
+        arrivedAt: MonotonicTime, credit: Int
+    ) {
+        self.estimate = estimate
+        self.fallbacks = fallbacks
         self.credit = credit
         self.plan = plan
         self.session = session
         self.pool = pool
         self.arrivedAt = arrivedAt
+        waitingSince = arrivedAt
+    }
+
+    /// The request of the current route: from the first fallback on another model's name stands in it.
+    var requestBody: RequestBody? {
+        guard route > 0, let body = plan.body, let range = plan.modelRange else { return plan.body }
+        return RequestBody(body, replacing: range, with: Self.quoted(fallbacks[route - 1].model))
+    }
+
+    private static func quoted(_ text: String) -> [UInt8] {
+        var writer = FrameWriter(capacity: text.utf8.count + 2)
+        writer.string(text)
+        return writer.bytes
+    }
+
+    /// The model of the current route.
+    var model: String? { route > 0 ? fallbacks[route - 1].model : plan.view.model }
+
+    /// Which model answers in place of the one that was asked for.
+    var fallback: WireFallback? {
+        guard route > 0, let reason = fallbackReason else { return nil }
+        return WireFallback(from: plan.view.model ?? "", to: fallbacks[route - 1].model, reason: reason)
     }
 
     /// Milliseconds from arrival to the first attempt, or to `now` where there was none.

@@ -1,3 +1,4 @@
+import SluiceConfig
 import SluiceOpenAI
 import SluicePolicy
 import SluiceUpstream
@@ -51,37 +52,60 @@ extension Coordinator {
         if let token = call.token { callsByToken[token] = nil }
         call.token = nil
         let now = Self.now
+        call.waitingSince = now
         let service = call.attemptStartedAt.map { now.microseconds(since: $0) } ?? 0
         call.requestID = end.head?["x-request-id"] ?? call.requestID
+        call.firstByteMicroseconds = end.timing.firstByteUS > 0 ? end.timing.firstByteUS : nil
         metrics.exchange(end)
         var effects: [Effect] = []
-        let attempt = AttemptReader(call: call, end: end, wallNowMS: WallClock.nowMS).read()
+        let attempt = AttemptReader(
+            call: call, end: end, wallNowMS: WallClock.nowMS,
+            retryAfterCeilingMS: configuration.retries.retryAfterCeiling.wholeMilliseconds
+        ).read()
         if attempt.mayHaveCost { call.anythingSent = true }
-        // What the headers say comes first, so that nobody is sent on a level that is not there; but a 429 freezes the
-        // pool before its headers can raise a limit.
-        if !attempt.isRateLimit { observe(end.head, call, at: now, into: &effects) }
+        // What the headers say comes first, so that nobody is sent on a level that is not there. A 429 freezes its pool
+        // in the same event, before anybody could be sent on a limit that its headers raise.
+        observe(end.head, call, isRateLimit: attempt.isRateLimit, at: now, into: &effects)
         let verdict = policy.attemptEnded(
             id, attempt.outcome, mayRetry: attempt.mayRetry && !call.hasForwarded && !isDraining,
             serviceMicroseconds: service, random: newRandom(), at: now, into: &effects)
-        if attempt.isRateLimit { observe(end.head, call, at: now, into: &effects) }
         call.pool.meter.attempt(attempt.label, microseconds: service, isRateLimit: attempt.isRateLimit)
-        judgeKey(of: call, attempt.result, at: now)
+        learn(call, attempt)
         switch verdict {
         case .finished: finish(call, completed(call, attempt, at: now))
         case .retry(let next, let delay): retrying(call, attempt, next: next, delayMicroseconds: delay)
+        case .fallback: retrying(call, attempt, next: call.attempts + 1, delayMicroseconds: 0)
         }
         perform(effects)
     }
 
+    /// What came back teaches the next estimate.
+    private func learn(_ call: CallContext, _ attempt: AttemptReading) {
+        let usage: WireUsage? =
+            switch attempt.result {
+            case .answered(_, _, let usage, _): usage
+            case .streamed(let stream): stream.usage
+            case .failed: nil
+            }
+        guard let usage else { return }
+        estimates.learn(
+            call.plan.weight, model: call.model, endpoint: call.plan.endpoint, tenant: call.plan.tenant,
+            inputTokens: usage.inputTokens, outputTokens: usage.outputTokens)
+        metrics.estimated(call.estimate, usage)
+    }
+
     private func observe(
-        _ head: UpstreamHead?, _ call: CallContext, at now: MonotonicTime, into effects: inout [Effect]
+        _ head: UpstreamHead?, _ call: CallContext, isRateLimit: Bool, at now: MonotonicTime,
+        into effects: inout [Effect]
     ) {
         guard let head, head.headers.contains(where: { $0.name.hasPrefix("x-ratelimit-") }) else { return }
         let headers = RateLimitHeaders { name in head[name.description] }
         let report = QuotaReport(
             requestLimit: headers.requests.limit, requestsRemaining: headers.requests.remaining,
             tokenLimit: headers.tokens.limit, tokensRemaining: headers.tokens.remaining)
-        if !report.isEmpty { policy.observe(report, pool: call.pool.id, at: now, into: &effects) }
+        guard !report.isEmpty else { return }
+        policy.observe(
+            report, from: call.callID, pool: call.pool.id, serves: !isRateLimit, at: now, into: &effects)
     }
 
     private func retrying(_ call: CallContext, _ attempt: AttemptReading, next: Int, delayMicroseconds: Int64) {
@@ -112,13 +136,13 @@ extension Coordinator {
         }
     }
 
-    private func summary(
+    func summary(
         _ call: CallContext, status: Int, usage: WireUsage?, model: String?, at now: MonotonicTime
     ) -> ResultSummary {
         ResultSummary(
             status: status, usage: usage, charged: charge(call, usage), attempts: call.attempts,
             upstreamRequestID: call.requestID, model: model, queuedMS: call.queuedMS(at: now),
-            upstreamMS: call.upstreamMS(at: now), totalMS: call.totalMS(at: now))
+            upstreamMS: call.upstreamMS(at: now), totalMS: call.totalMS(at: now), fallback: call.fallback)
     }
 
     /// What is known of a call's cost over all its attempts. A GET is free.
@@ -136,6 +160,7 @@ extension Coordinator {
         let now = Self.now
         metrics.callEnded(call, end, microseconds: now.microseconds(since: call.arrivedAt))
         journal.note(call, end, at: now)
+        record(call, end, at: now)
         switch end {
         case .answer(let summary, let body):
             body.withUnsafeBytes { bytes in

@@ -11,48 +11,93 @@ extension Coordinator {
     /// - Throws: the refusal, for the session to send.
     func start(_ frame: CallFrame, _ payload: RawSpan, from session: Session) throws(WireError) {
         let now = Self.now
+        let feature = features.entry(frame.feature, engine: &policy, at: now)
         do throws(WireError) {
             if isDraining {
                 throw WireError(.policyDraining, "the agent is stopping; connect again in a moment")
             }
-            let plan = try pipeline.plan(frame, in: payload)
-            try admitSomewhere(plan, session, at: now)
+            let tenant = tenants.entry(frame.tenant, engine: &policy, at: now)
+            let plan = try pipeline.plan(frame, tenant.plan, feature.settings, in: payload)
+            try admit(plan, tenant.id, feature.id, session, at: now)
         } catch {
-            metrics.refused(endpoint: Endpoint(path: frame.path), lane: frame.lane ?? .normal, error.code)
+            let lane = CallPipeline.lane(frame, feature.settings)
+            metrics.refused(endpoint: Endpoint(path: frame.path), lane: lane, error.code)
             throw error
         }
     }
 
-    /// Hands the call to the best pool that takes it; with one key there is only one.
-    private func admitSomewhere(_ plan: CallPlan, _ session: Session, at now: MonotonicTime) throws(WireError) {
-        var refusal: WireError?
-        for pool in try rankedPools(plan, at: now) {
-            let credit = configuration.limits.streamCredit
-            do throws(WireError) {
-                return try admit(
-                    CallContext(plan: plan, session: session, pool: pool, arrivedAt: now, credit: credit))
-            } catch {
-                refusal = refusal ?? error
-            }
+    private func admit(
+        _ plan: CallPlan, _ tenant: TenantID, _ feature: FeatureID, _ session: Session, at now: MonotonicTime
+    ) throws(WireError) {
+        guard let group = pools.group(model: plan.view.model, engine: &policy, at: now) else {
+            throw WireError(
+                .policyNoCredentials,
+                "no usable API key is configured for this model's upstream; see `sluice config check`")
         }
-        if let refusal { throw refusal }
-    }
-
-    private func admit(_ call: CallContext) throws(WireError) {
-        let deadline = call.arrivedAt.advanced(byMicroseconds: Int64(call.plan.deadlineMS) * 1000)
+        let chain = plan.modelRange == nil ? [] : fallbacks(plan, at: now)
+        let estimate = estimate(plan, plan.view.model)
         let arrival = Arrival(
-            pool: call.pool.id, cost: call.plan.cost, bytes: call.plan.body?.count ?? 0, deadline: deadline)
+            group: group.id, lane: plan.lane.policyLane, tenant: tenant, feature: feature,
+            endpoint: plan.endpoint.index, cost: CallCost(estimate), bytes: plan.body?.count ?? 0,
+            deadline: now.advanced(byMicroseconds: Int64(plan.deadlineMS) * 1000),
+            fallbacks: chain.map { step in
+                FallbackRoute(
+                    group: step.group.id, cost: CallCost(self.estimate(plan, step.model)), triggers: step.triggers)
+            })
         var effects: [Effect] = []
         let id: CallID
         do throws(Refusal) {
-            id = try policy.arrive(arrival, at: call.arrivedAt, into: &effects)
+            id = try policy.arrive(arrival, at: now, into: &effects)
         } catch {
-            throw WireError(error, pool: call.pool.name)
+            try turnAway(plan, group, estimate, error, session, at: now)
+            return
         }
+        if let refusal = Self.refusal(in: effects, of: id) {
+            perform(effects)
+            try turnAway(plan, group, estimate, refusal, session, at: now)
+            return
+        }
+        guard let pool = policy.pool(of: id) else {
+            perform(effects)
+            throw WireError(.internal, "the scheduler took the call and knows it no more", retryable: true)
+        }
+        let call = CallContext(
+            plan: plan, session: session, pool: pools[pool], estimate: estimate, fallbacks: chain, arrivedAt: now,
+            credit: configuration.limits.streamCredit)
         call.callID = id
         callsByID[id] = call
-        call.session.add(call)
+        session.add(call)
         perform(effects)
+    }
+
+    /// A call that no pool took.
+    private func turnAway(
+        _ plan: CallPlan, _ group: PoolGroup, _ estimate: CallEstimate, _ refusal: Refusal, _ session: Session,
+        at now: MonotonicTime
+    ) throws(WireError) {
+        let error = WireError(refusal, pool: group.name)
+        record(plan, group, estimate, refused: error.code, at: now)
+        guard !plan.view.stream, let body = degradedAnswer?(plan, error.code) else { throw error }
+        answerDegraded(plan, body, error.code, session)
+    }
+
+    /// Why the core let go of a call in the event that let it in: a half-open breaker gave its probe to one that
+    /// waited already.
+    private static func refusal(in effects: [Effect], of id: CallID) -> Refusal? {
+        for case .refuse(id, let refusal, _) in effects { return refusal }
+        return nil
+    }
+
+    func estimate(_ plan: CallPlan, _ model: String?) -> CallEstimate {
+        estimates.estimate(
+            plan.weight, model: model, endpoint: plan.endpoint, tenant: plan.tenant,
+            askedOutput: plan.view.maxOutputTokens)
+    }
+
+    private func fallbacks(_ plan: CallPlan, at now: MonotonicTime) -> [FallbackStep] {
+        chains.chain(feature: plan.feature, model: plan.view.model ?? "") { model, upstream in
+            pools.group(model: model, upstream: upstream, engine: &policy, at: now)
+        }
     }
 
     // MARK: Effects
@@ -60,16 +105,18 @@ extension Coordinator {
     func perform(_ effects: [Effect]) {
         for effect in effects {
             switch effect {
-            case .send(let id, let attempt): callsByID[id].map { send($0, attempt: attempt) }
+            case .send(let id, let dispatch): callsByID[id].map { send($0, dispatch) }
             case .queued(let id, let position, let eta):
                 callsByID[id].map { tellQueued($0, position: position, etaMicroseconds: eta) }
             case .expire(let id, _, _): callsByID[id].map(expired)
+            case .refuse(let id, let refusal, _): callsByID[id].map { refused($0, refusal) }
             }
         }
     }
 
     private func tellQueued(_ call: CallContext, position: Int, etaMicroseconds: Int64) {
         call.wasQueued = true
+        if let id = call.callID, let pool = policy.pool(of: id) { call.pool = pools[pool] }
         guard call.plan.progress else { return }
         call.session.send {
             // The core counts places from 1, the protocol the calls ahead from 0.
@@ -78,9 +125,12 @@ extension Coordinator {
         }
     }
 
-    private func send(_ call: CallContext, attempt: Int) {
+    private func send(_ call: CallContext, _ dispatch: Dispatch) {
         let now = Self.now
+        let attempt = dispatch.attempt
         call.attempts = attempt
+        call.pool = pools[dispatch.pool]
+        take(call, route: dispatch.route)
         call.attemptStartedAt = now
         if call.firstSentAt == nil {
             call.firstSentAt = now
@@ -90,11 +140,22 @@ extension Coordinator {
             call.wasQueued = false
             if call.plan.progress {
                 call.session.send {
-                    $0.started(id: call.plan.id, attempt: attempt, waitedMS: call.queuedMS(at: now))
+                    $0.started(
+                        id: call.plan.id, attempt: attempt,
+                        waitedMS: CallContext.milliseconds(from: call.waitingSince, to: now))
                 }
             }
         }
         submit(call)
+    }
+
+    /// The core sent the call on to a fallback: another model from here on.
+    private func take(_ call: CallContext, route: Int) {
+        guard route != call.route else { return }
+        call.route = route
+        call.fallbackReason = call.callID.flatMap { policy.fallbackTrigger(of: $0) }.map(FallbackReason.init) ?? .error
+        call.estimate = estimate(call.plan, call.model)
+        call.pool.meter.fellBack(call.fallbackReason ?? .error)
     }
 
     private func submit(_ call: CallContext) {
@@ -102,7 +163,7 @@ extension Coordinator {
         let timeouts = call.pool.route.timeouts
         let request = UpstreamRequest(
             token: token, profile: call.pool.route.profile, method: call.plan.method == .get ? .get : .post,
-            path: call.plan.upstreamPath, body: call.plan.body, streaming: call.plan.view.stream,
+            path: call.plan.upstreamPath, body: call.requestBody, streaming: call.plan.view.stream,
             firstByteTimeoutMS: timeouts.firstByte.wholeMilliseconds, idleTimeoutMS: timeouts.idle.wholeMilliseconds,
             totalTimeoutMS: timeouts.total.wholeMilliseconds)
         call.token = token
@@ -137,6 +198,25 @@ extension Coordinator {
             "the deadline of \(call.plan.deadlineMS) ms passed while the call was "
             + (call.token == nil ? "waiting in \(call.pool.name)" : "with the provider")
         end(call, WireError(.policyDeadlineExceeded, message, limit: "deadline_ms"))
+    }
+
+    /// The core lets a call that waited go after all.
+    private func refused(_ call: CallContext, _ refusal: Refusal) {
+        let error = WireError(refusal, pool: call.pool.name)
+        guard call.attempts == 0, !call.plan.view.stream, let body = degradedAnswer?(call.plan, error.code) else {
+            end(call, error)
+            return
+        }
+        finish(call, .answer(summary(call, status: 200, usage: nil, model: nil, at: Self.now), body: body))
+    }
+
+    /// A call that no pool took gets the answer that a policy has for that.
+    private func answerDegraded(_ plan: CallPlan, _ body: [UInt8], _ code: ErrorCode, _ session: Session) {
+        metrics.refused(endpoint: plan.endpoint, lane: plan.lane, code)
+        let summary = ResultSummary(
+            status: 200, usage: nil, charged: .none, attempts: 0, upstreamRequestID: nil, model: nil, queuedMS: 0,
+            upstreamMS: 0, totalMS: 0)
+        body.withUnsafeBytes { bytes in session.send { $0.result(id: plan.id, summary, body: bytes) } }
     }
 
     /// Ends calls together: those that wait before those that run, and the last in the queue first, so that none of
@@ -176,22 +256,55 @@ extension WireError {
         switch refusal {
         case .queueCalls(let limit, let after):
             self.init(
-                .policyQueueFull, "\(limit) calls wait for \(pool) already", retryAfterMS: Int(after / 1000),
+                .policyQueueFull, "\(limit) calls wait for \(pool) already", retryAfterMS: Self.milliseconds(after),
                 limit: "queue_calls")
         case .queueBytes(let limit, let after):
             self.init(
                 .policyQueueFull, "\(limit) bytes of requests wait for \(pool) already",
-                retryAfterMS: Int(after / 1000), limit: "queue_size")
-        case .deadlineUnmeetable(let wait):
+                retryAfterMS: Self.milliseconds(after), limit: "queue_size")
+        case .tenantQueue(let limit, let after):
+            self.init(
+                .policyQueueFull, "\(limit) calls of this tenant wait for \(pool) already",
+                retryAfterMS: Self.milliseconds(after), limit: "tenant_queue_calls")
+        case .deadlineUnmeetable(let wait, let after):
             self.init(
                 .policyDeadlineUnmeetable,
                 "the wait for \(pool) is about \(wait / 1000) ms, which is past the deadline",
-                retryAfterMS: Int(wait / 1000), limit: "deadline_ms")
+                retryAfterMS: Self.milliseconds(after), limit: "deadline_ms")
         case .exceedsLimit(let name, let limit):
             self.init(
                 .policyExceedsLimit,
-                "the call needs more than the \(limit) that \(pool) allows in a minute; make it smaller",
+                "the call needs more than the \(limit) that \(name.rawValue) of \(pool) allows; make it smaller",
                 limit: name.rawValue)
+        case .overloaded(let after):
+            self.init(
+                .policyOverloaded,
+                "the tenant's queue for \(pool) has been too slow for too long; send less or raise its weight",
+                retryAfterMS: Self.milliseconds(after), limit: "shed_target")
+        case .breakerOpen(let after):
+            self.init(
+                .policyCircuitOpen, "\(pool) has failed too often just now; calls to it pause",
+                retryAfterMS: Self.milliseconds(after))
         }
+    }
+
+    /// Rounded up, so that nobody comes back too early.
+    private static func milliseconds(_ microseconds: Int64) -> Int { Int((max(0, microseconds) + 999) / 1000) }
+}
+
+extension CallCost {
+    init(_ estimate: CallEstimate) { self.init(tokens: estimate.tokens, images: estimate.images) }
+}
+
+extension FallbackReason {
+    init(_ trigger: FallbackTriggers) {
+        self =
+            switch trigger {
+            case .breakerOpen: .breakerOpen
+            case .quotaExhausted: .quotaExhausted
+            case .deadlineUnmeetable: .deadlineUnmeetable
+            case .overloaded: .overloaded
+            default: .error
+            }
     }
 }

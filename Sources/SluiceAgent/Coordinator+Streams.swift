@@ -8,6 +8,11 @@ extension Coordinator {
     func began(_ call: CallContext, _ head: UpstreamHead) {
         call.requestID = head["x-request-id"] ?? call.requestID
         call.stream?.status = head.status
+        if call.stream != nil, (200...299).contains(head.status), let id = call.callID {
+            var effects: [Effect] = []
+            policy.answerBegan(id, at: Self.now, into: &effects)
+            perform(effects)
+        }
         // A server that ignores `stream` answers with one body, which no consumer of chunks can use.
         if let type = head["content-type"], type.hasPrefix("application/json") {
             breakOff(call, "the provider answered a streamed call with one JSON body instead of events")

@@ -28,6 +28,16 @@ final class Coordinator {
     /// Streams that have data and no credit, for the sweep that ends those stuck too long.
     var stalled: [CallID: CallContext] = [:]
     private(set) var pipeline: CallPipeline
+    var tenants: TenantDirectory
+    var features: FeatureDirectory
+    var chains: FallbackChains
+    let estimates = EstimateTable()
+    var trace: TraceRecorder?
+    /// The settings that ``trace`` was made by.
+    var traced = TraceSettings()
+    /// The hook of degraded answers: what a call gets that was refused before anything was sent for it, such as before
+    /// an open breaker; nil leaves it its error.
+    var degradedAnswer: ((CallPlan, ErrorCode) -> [UInt8]?)?
     /// Open connections of the stats and admin sockets.
     var httpConnections = 0
     /// Reads the configuration anew and puts it in force; answers with the problems. Set while the agent runs.
@@ -39,7 +49,7 @@ final class Coordinator {
     private var nextSession = 0
     private var nextToken: UInt64 = 0
     private var wake: (at: MonotonicTime, task: Scheduled<Void>)?
-    private var random = SystemRandomNumberGenerator()
+    private var random: Jumble
 
     init(
         loop: any EventLoop, configuration: Configuration, routes: [String: [UpstreamRoute]], metrics: Meter,
@@ -52,10 +62,16 @@ final class Coordinator {
         journal = CallJournal(logger)
         var random = SystemRandomNumberGenerator()
         instance = String(random.next(), radix: 16)
-        policy = PolicyEngine(retries: RetryPolicy(configuration.retries))
+        self.random = Jumble(seed: random.next())
+        let now = Self.now
+        var policy = PolicyEngine(PolicyParameters(configuration))
         pools = PoolRegistry(configuration, routes: routes, metrics: metrics.metrics)
-        pipeline = CallPipeline(endpoints: configuration.endpoints, deadlines: configuration.limits.defaultDeadline)
-        pools.prepare(engine: &policy, at: Self.now)
+        pools.prepare(engine: &policy, at: now)
+        tenants = TenantDirectory(configuration, engine: &policy, at: now)
+        features = FeatureDirectory(configuration)
+        chains = FallbackChains(configuration)
+        pipeline = CallPipeline(configuration)
+        self.policy = policy
     }
 
     static var now: MonotonicTime {
@@ -147,18 +163,24 @@ final class Coordinator {
 
     func reload(_ configuration: Configuration, routes: [String: [UpstreamRoute]]) {
         self.configuration = configuration
-        pipeline = CallPipeline(endpoints: configuration.endpoints, deadlines: configuration.limits.defaultDeadline)
+        pipeline = CallPipeline(configuration)
+        chains = FallbackChains(configuration)
         var effects: [Effect] = []
+        let now = Self.now
         let old = pools.all.map(\.route.profile)
-        policy.reconfigure(retries: RetryPolicy(configuration.retries), at: Self.now)
-        pools.reload(configuration, routes: routes, engine: &policy, at: Self.now, into: &effects)
+        policy.reconfigure(PolicyParameters(configuration), at: now, into: &effects)
+        pools.reload(configuration, routes: routes, engine: &policy, at: now, into: &effects)
+        tenants.reload(configuration, engine: &policy, at: now, into: &effects)
+        features.reload(configuration, engine: &policy, at: now, into: &effects)
         let withdrawn = pools.withdrawn
         let waiting = callsByID.values.filter { call in
-            call.token == nil && withdrawn.contains { $0 === call.pool }
+            guard call.token == nil, let id = call.callID, let pool = policy.pool(of: id) else { return false }
+            return withdrawn.contains { $0.id == pool }
         }
         endTogether(waiting) { call in
             end(call, WireError(.policyNoCredentials, "the key this call waited for was removed"))
         }
+        applyTrace()
         for profile in old where !pools.all.contains(where: { $0.route.profile === profile }) {
             upstream?.retire(profile)
         }
@@ -194,6 +216,15 @@ final class Coordinator {
         flushDirty()
     }
 
+    /// Tells those who wait what has changed.
+    func refreshQueued() {
+        guard load.queued > 0 else { return }
+        var effects: [Effect] = []
+        policy.refreshQueued(at: Self.now, into: &effects)
+        perform(effects)
+        flushDirty()
+    }
+
     /// Ends streams whose consumer granted nothing for too long.
     func sweepStalled() {
         let now = Self.now
@@ -207,14 +238,5 @@ final class Coordinator {
             end(call, error)
         }
         flushDirty()
-    }
-}
-
-extension RetryPolicy {
-    init(_ settings: RetrySettings) {
-        self.init(
-            maxAttempts: settings.attempts, baseMicroseconds: settings.base.wholeNanoseconds / 1000,
-            capMicroseconds: settings.cap.wholeNanoseconds / 1000, budgetPercent: settings.budgetPercent,
-            budgetPerSecond: settings.budgetPerSecond)
     }
 }

@@ -5,7 +5,7 @@ import NIOHTTP1
 enum HTTPRoutes: Sendable {
     /// `/metrics`, `/healthz`, `/readyz`, `/status`: reading only.
     case stats
-    /// The same and `POST /reload`.
+    /// The same, `POST /reload` and `POST /breaker`.
     case admin
 }
 
@@ -55,16 +55,17 @@ final class HTTPHandler: ChannelInboundHandler {
 
     private func answer(_ request: HTTPRequestHead) -> HTTPReply {
         let path = request.uri.split(separator: "?", maxSplits: 1).first.map(String.init) ?? "/"
-        if routes == .admin, path == "/reload" {
+        if routes == .admin, path == "/reload" || path == "/breaker" {
             guard request.method == .POST else { return refuse("POST") }
-            return reload()
+            return path == "/reload" ? reload() : BreakerRequest.answer(request.uri, coordinator)
         }
         guard request.method == .GET || request.method == .HEAD else { return refuse("GET, HEAD") }
         switch path {
         case "/metrics":
             return HTTPReply(
                 contentType: "text/plain; version=0.0.4; charset=utf-8",
-                body: coordinator.metrics.exposition(coordinator.pools.all, coordinator.policy))
+                body: coordinator.metrics.exposition(
+                    coordinator.pools.all, coordinator.policy, at: Coordinator.now))
         case "/healthz": return HTTPReply(body: "ok\n")
         case "/readyz":
             return coordinator.isDraining
@@ -72,7 +73,8 @@ final class HTTPHandler: ChannelInboundHandler {
         case "/status":
             return HTTPReply(contentType: "application/json", body: coordinator.statusJSON())
         default:
-            let paths = "/metrics, /healthz, /readyz and /status" + (routes == .admin ? ", POST /reload" : "")
+            let paths =
+                "/metrics, /healthz, /readyz and /status" + (routes == .admin ? ", POST /reload and /breaker" : "")
             return HTTPReply(status: .notFound, body: "nothing here; there is \(paths)\n")
         }
     }

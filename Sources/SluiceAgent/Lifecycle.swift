@@ -17,7 +17,7 @@ final class Lifecycle: Sendable {
     private let signals: SignalWatch
     private let stopped: EventLoopPromise<Void>
 
-    /// How often the status line is renewed and stuck streams are looked for.
+    /// How often the status line is renewed, stuck streams are looked for and those who wait are told.
     private static let beat = TimeAmount.seconds(1)
 
     init(
@@ -64,6 +64,7 @@ final class Lifecycle: Sendable {
     private func everySecond() {
         let coordinator = coordinator.value
         coordinator.sweepStalled()
+        coordinator.refreshQueued()
         let load = coordinator.load
         let state = coordinator.isDraining ? "draining" : "running"
         notifier.status(

@@ -11,6 +11,7 @@ final class Meter {
     private let clientSent: Counter
     private let upstreamReceived: Counter
     private let upstreamSent: Counter
+    private let inputErrors: [Histogram]
 
     init(_ metrics: AgentMetrics) {
         self.metrics = metrics
@@ -18,6 +19,7 @@ final class Meter {
         clientSent = metrics.sentBytes.labelled("client")
         upstreamReceived = metrics.receivedBytes.labelled("upstream")
         upstreamSent = metrics.sentBytes.labelled("upstream")
+        inputErrors = CallEstimate.InputBasis.allCases.map { metrics.tokenEstimateError.labelled($0.rawValue) }
         metrics.lastReloadSuccess.set(Double(WallClock.nowMS) / 1000)
     }
 
@@ -63,17 +65,61 @@ final class Meter {
         upstreamSent.increment(by: Int(max(0, end.bytesSent)))
     }
 
+    /// How far an estimate was from what the provider counted.
+    func estimated(_ estimate: CallEstimate, _ usage: WireUsage) {
+        guard usage.inputTokens > 0 else { return }
+        let error = abs(Double(estimate.inputTokens - usage.inputTokens)) / Double(usage.inputTokens)
+        inputErrors[estimate.inputBasis.index].observe(seconds: error)
+    }
+
     /// Brings the gauges up to date and writes everything out.
-    func exposition(_ pools: [PoolRuntime], _ policy: PolicyEngine) -> String {
+    func exposition(_ pools: [PoolRuntime], _ policy: PolicyEngine, at now: MonotonicTime) -> String {
         var bytes = 0
         for pool in pools {
-            let snapshot = policy.snapshot(pool.id)
-            metrics.callsInFlight.labelled(pool.name).set(Double(snapshot.inFlight))
-            metrics.queueDepth.labelled(pool.name).set(Double(snapshot.queued))
+            let snapshot = policy.snapshot(pool.id, at: now)
+            gauge(pool.name, snapshot, at: now)
             bytes += snapshot.queuedBytes
         }
         metrics.queueBytes.set(Double(bytes))
         return String(decoding: metrics.registry.exposition(), as: UTF8.self)
+    }
+
+    private func gauge(_ pool: String, _ snapshot: PoolSnapshot, at now: MonotonicTime) {
+        metrics.callsInFlight.labelled(pool).set(Double(snapshot.inFlight))
+        for lane in Lane.allCases {
+            metrics.queueDepth.labelled(pool, lane.rawValue).set(Double(snapshot.queuedByLane[lane.index]))
+        }
+        metrics.concurrencyLimit.labelled(pool).set(Double(snapshot.guardLimit))
+        let frozen = snapshot.frozenUntil.map { max(0, $0.microseconds(since: now)) } ?? 0
+        metrics.poolFrozen.labelled(pool).set(Double(frozen) / 1e6)
+        metrics.foreignUse.labelled(pool, "requests").set(Double(snapshot.foreignRequestsPerMinute))
+        metrics.foreignUse.labelled(pool, "tokens").set(Double(snapshot.foreignTokensPerMinute))
+        for breaker in snapshot.breakers {
+            let endpoint = Endpoint.allCases[breaker.endpoint].rawValue
+            metrics.breakerOpen.labelled(pool, endpoint).set(breaker.standing.openness)
+        }
+    }
+}
+
+extension BreakerStanding {
+    /// As the metric has it.
+    fileprivate var openness: Double {
+        switch self {
+        case .closed, .forcedClosed: 0
+        case .halfOpen: 0.5
+        case .open, .forcedOpen: 1
+        }
+    }
+}
+
+extension CallEstimate.InputBasis {
+    /// Its place in `allCases`.
+    fileprivate var index: Int {
+        switch self {
+        case .tenant: 0
+        case .model: 1
+        case .documented: 2
+        }
     }
 }
 
@@ -124,6 +170,8 @@ final class PoolMeter {
         upstreamDuration.observe(seconds: Double(microseconds) / 1e6)
         if isRateLimit { rateLimited.increment() }
     }
+
+    func fellBack(_ reason: FallbackReason) { metrics.fallbacks.labelled(name, reason.rawValue).increment() }
 
     func retried(_ code: ErrorCode) { metrics.retries.labelled(name, code.rawValue).increment() }
 

@@ -17,8 +17,6 @@ final class PoolRuntime {
     let id: PoolID
     var route: UpstreamRoute
     let meter: PoolMeter
-    /// Until when another key is preferred, after the provider refused this one.
-    var avoidedUntil: MonotonicTime?
 
     init(name: String, id: PoolID, route: UpstreamRoute, meter: PoolMeter) {
         self.name = name
@@ -28,8 +26,15 @@ final class PoolRuntime {
     }
 }
 
-/// Which pool a model's calls belong to: the first configured pool whose pattern matches, else one of the model's own;
-/// once there are `limits.pools`, further models share one pool named `other`.
+/// The pools, one for each key, that serve the same models.
+struct PoolGroup {
+    let id: GroupID
+    /// What it is called where no single pool is meant.
+    let name: String
+}
+
+/// Which pools a model's calls belong to: those of the first configured pool whose pattern matches, else some of the
+/// model's own; once there are `limits.pools`, further models share pools named `other`.
 struct PoolRegistry {
     private struct Key: Hashable {
         var upstream: String
@@ -37,12 +42,25 @@ struct PoolRegistry {
         var group: String
     }
 
+    private struct GroupKey: Hashable {
+        var upstream: String
+        var group: String
+    }
+
+    private struct ModelKey: Hashable {
+        var model: String
+        var upstream: String?
+    }
+
     private var pools: [Key: PoolRuntime] = [:]
-    /// In the order of their making, for everything that lists them.
+    private var groups: [GroupKey: PoolGroup] = [:]
+    /// By the core's number.
+    private var byIndex: [PoolRuntime] = []
+    /// Pools in use, in the order of their making, for everything that lists them.
     private(set) var all: [PoolRuntime] = []
     /// Pools whose key the last reload took away.
     private(set) var withdrawn: [PoolRuntime] = []
-    private var byModel: [String: [PoolRuntime]] = [:]
+    private var byModel: [ModelKey: PoolGroup] = [:]
     private var configuration: Configuration
     private var routes: [String: [UpstreamRoute]]
     private let metrics: AgentMetrics
@@ -57,19 +75,23 @@ struct PoolRegistry {
         self.routes = routes
     }
 
-    /// The pools, one for each key, that may carry calls to `model`; empty when its upstream has no usable key.
-    mutating func candidates(
-        model: String?, engine: inout PolicyEngine, at now: MonotonicTime
-    ) -> [PoolRuntime] {
-        let name = model ?? ""
-        if let known = byModel[name] { return known }
-        let settings = configuration.pool(forModel: name)
-        let upstream = settings.flatMap { configuration.upstream(of: $0)?.name } ?? configuration.upstreams[0].name
-        let group = groupName(settings, name)
-        let found = (routes[upstream] ?? []).map { route in
-            pool(route, group: group, settings: settings, engine: &engine, at: now)
-        }
-        if byModel.count < Self.modelCache { byModel[name] = found }
+    subscript(_ id: PoolID) -> PoolRuntime { byIndex[id.index] }
+
+    /// The pools that may carry calls to `model`; nil when its upstream has no usable key.
+    ///
+    /// - Parameter upstream: the one to use; nil for that of the model's pool.
+    mutating func group(
+        model: String?, upstream: String? = nil, engine: inout PolicyEngine, at now: MonotonicTime
+    ) -> PoolGroup? {
+        let key = ModelKey(model: model ?? "", upstream: upstream)
+        if let known = byModel[key] { return known }
+        let settings =
+            upstream.map { configuration.pool(forModel: key.model, upstream: $0) }
+            ?? configuration.pool(forModel: key.model)
+        let chosen =
+            upstream ?? settings.flatMap { configuration.upstream(of: $0)?.name } ?? configuration.upstreams[0].name
+        let found = group(chosen, groupName(settings, key.model), settings, engine: &engine, at: now)
+        if let found, byModel.count < Self.modelCache { byModel[key] = found }
         return found
     }
 
@@ -77,9 +99,7 @@ struct PoolRegistry {
     mutating func prepare(engine: inout PolicyEngine, at now: MonotonicTime) {
         for settings in configuration.pools {
             let upstream = configuration.upstream(of: settings)?.name ?? configuration.upstreams[0].name
-            for route in routes[upstream] ?? [] {
-                _ = pool(route, group: settings.name, settings: settings, engine: &engine, at: now)
-            }
+            _ = group(upstream, settings.name, settings, engine: &engine, at: now)
         }
     }
 
@@ -101,14 +121,45 @@ struct PoolRegistry {
             let settings = configuration.pools.first { $0.name == key.group }
             engine.reconfigure(pool.id, parameters(settings), at: now, into: &effects)
         }
+        all = byIndex.filter { pool in !withdrawn.contains { $0 === pool } }
+        for (key, group) in groups {
+            let settings = configuration.pools.first { $0.name == key.group }
+            let members = members(key.upstream, key.group, settings, engine: &engine, at: now)
+            if !members.isEmpty { engine.reconfigure(group.id, members.map(\.id)) }
+        }
+        for pool in withdrawn { engine.withdraw(pool.id, at: now, into: &effects) }
         prepare(engine: &engine, at: now)
     }
 
     private func groupName(_ settings: SluiceConfig.PoolSettings?, _ model: String) -> String {
         if let settings { return settings.name }
         let group = model.isEmpty ? "default" : model
-        let isKnown = pools.keys.contains { $0.group == group }
-        return isKnown || all.count < configuration.limits.pools ? group : "other"
+        let isKnown = groups.keys.contains { $0.group == group }
+        return isKnown || byIndex.count < configuration.limits.pools ? group : "other"
+    }
+
+    private mutating func group(
+        _ upstream: String, _ name: String, _ settings: SluiceConfig.PoolSettings?, engine: inout PolicyEngine,
+        at now: MonotonicTime
+    ) -> PoolGroup? {
+        let members = members(upstream, name, settings, engine: &engine, at: now)
+        guard !members.isEmpty else { return nil }
+        let key = GroupKey(upstream: upstream, group: name)
+        if let known = groups[key] { return known }
+        let made = PoolGroup(id: engine.addGroup(members.map(\.id)), name: settings?.name ?? "\(upstream)/\(name)")
+        groups[key] = made
+        return made
+    }
+
+    private mutating func members(
+        _ upstream: String, _ name: String, _ settings: SluiceConfig.PoolSettings?, engine: inout PolicyEngine,
+        at now: MonotonicTime
+    ) -> [PoolRuntime] {
+        var members: [PoolRuntime] = []
+        for route in routes[upstream] ?? [] {
+            members.append(pool(route, group: name, settings: settings, engine: &engine, at: now))
+        }
+        return members
     }
 
     private mutating func pool(
@@ -125,19 +176,12 @@ struct PoolRegistry {
             name: name, id: engine.addPool(parameters(settings), at: now), route: route,
             meter: PoolMeter(name, metrics))
         pools[key] = made
+        byIndex.append(made)
         all.append(made)
         return made
     }
 
     private func parameters(_ settings: SluiceConfig.PoolSettings?) -> PoolParameters {
-        let limits = configuration.limits
-        guard let settings else {
-            return PoolParameters(queueCalls: limits.queueCalls, queueBytes: limits.queueSize)
-        }
-        return PoolParameters(
-            limits: PoolLimits(
-                requestsPerMinute: settings.requestsPerMinute, tokensPerMinute: settings.tokensPerMinute,
-                maxInFlight: settings.maxInFlight),
-            queueCalls: settings.queueCalls ?? limits.queueCalls, queueBytes: settings.queueSize ?? limits.queueSize)
+        PoolParameters(settings, limits: configuration.limits)
     }
 }

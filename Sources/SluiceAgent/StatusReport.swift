@@ -1,8 +1,10 @@
 import FoundationEssentials
 import SluiceConfig
 import SluiceHost
+import SluiceOpenAI
 import SluicePolicy
 import SluiceUpstream
+import SluiceWire
 
 /// What `/status` and `sluice status` show. Field names are part of the interface.
 package struct StatusReport: Codable, Sendable, Equatable {
@@ -35,6 +37,19 @@ package struct StatusReport: Codable, Sendable, Equatable {
         package var requestsPerMinute: Int?
         package var tokensPerMinute: Int?
         package var maxInFlight: Int
+        /// Attempts that the concurrency guard allows at once.
+        package var inFlightLimit: Int
+        /// Waiting calls by lane.
+        package var queuedByLane: [String: Int]
+        /// What others on the same quota take in a minute, as the provider's headers show; absent when nothing does.
+        package var foreignRequestsPerMinute: Int?
+        package var foreignTokensPerMinute: Int?
+        /// Requests a minute that the provider's `slow_down` left; absent while nothing is governed.
+        package var rampPerMinute: Int?
+        /// Milliseconds until the pool's key is preferred again after the provider refused it; absent when it is not.
+        package var avoidedMS: Int?
+        /// Endpoints whose breaker is not simply closed: `open`, `half_open`, `forced_open` or `forced_closed`.
+        package var breakers: [String: String]
     }
 
     /// The upstream engine's counts.
@@ -89,6 +104,13 @@ extension StatusReport.Pool {
         case requestsPerMinute = "requests_per_minute"
         case tokensPerMinute = "tokens_per_minute"
         case maxInFlight = "max_in_flight"
+        case inFlightLimit = "in_flight_limit"
+        case queuedByLane = "queued_by_lane"
+        case foreignRequestsPerMinute = "foreign_requests_per_minute"
+        case foreignTokensPerMinute = "foreign_tokens_per_minute"
+        case rampPerMinute = "ramp_per_minute"
+        case avoidedMS = "avoided_ms"
+        case breakers
     }
 }
 
@@ -106,9 +128,9 @@ extension Coordinator {
     /// How much is under way and waiting, over all pools.
     var load: (inFlight: Int, queued: Int) {
         pools.all.reduce(into: (0, 0)) { sums, pool in
-            let snapshot = policy.snapshot(pool.id)
-            sums.0 += snapshot.inFlight
-            sums.1 += snapshot.queued
+            let load = policy.load(pool.id)
+            sums.0 += load.inFlight
+            sums.1 += load.queued
         }
     }
 
@@ -143,12 +165,27 @@ extension Coordinator {
     }
 
     private func pool(_ pool: PoolRuntime) -> StatusReport.Pool {
-        let snapshot = policy.snapshot(pool.id)
-        let frozen = snapshot.frozenUntil.map { Int($0.microseconds(since: Self.now) / 1000) } ?? 0
+        let now = Self.now
+        let snapshot = policy.snapshot(pool.id, at: now)
+        let lanes = zip(Lane.allCases.map(\.rawValue), snapshot.queuedByLane)
+        let breakers = snapshot.breakers.filter { $0.standing != .closed }.map { breaker in
+            (Endpoint.allCases[breaker.endpoint].rawValue, breaker.standing.rawValue)
+        }
         return StatusReport.Pool(
             name: pool.name, inFlight: snapshot.inFlight, queued: snapshot.queued,
-            queuedBytes: snapshot.queuedBytes, frozenMS: frozen > 0 ? frozen : nil,
+            queuedBytes: snapshot.queuedBytes, frozenMS: Self.left(until: snapshot.frozenUntil, at: now),
             requestsPerMinute: snapshot.limits.requestsPerMinute, tokensPerMinute: snapshot.limits.tokensPerMinute,
-            maxInFlight: snapshot.limits.maxInFlight)
+            maxInFlight: snapshot.limits.maxInFlight, inFlightLimit: snapshot.guardLimit,
+            queuedByLane: Dictionary(uniqueKeysWithValues: lanes),
+            foreignRequestsPerMinute: Self.some(snapshot.foreignRequestsPerMinute),
+            foreignTokensPerMinute: Self.some(snapshot.foreignTokensPerMinute),
+            rampPerMinute: snapshot.rampPerMinute, avoidedMS: Self.left(until: snapshot.avoidedUntil, at: now),
+            breakers: Dictionary(uniqueKeysWithValues: breakers))
     }
+
+    private static func left(until time: MonotonicTime?, at now: MonotonicTime) -> Int? {
+        some(time.map { Int($0.microseconds(since: now) / 1000) } ?? 0)
+    }
+
+    private static func some(_ number: Int) -> Int? { number > 0 ? number : nil }
 }

@@ -8,7 +8,8 @@ package struct BreakerSettings: Equatable, Sendable {
     package internal(set) var minimumCalls = 20
     /// Failed and slow attempts, in per cent, from which on the breaker opens.
     package internal(set) var failurePercent = 50
-    /// The time to an answer's first byte from which on an attempt counts as slow; nil: none does.
+    /// The time to a stream's beginning, or to a plain answer's end, from which on an attempt counts as slow; nil: none
+    /// does.
     package internal(set) var slowCall: Duration? = .seconds(60)
     /// How long the breaker stays open at first; doubles with every failed probe.
     package internal(set) var open = Duration.seconds(5)
@@ -33,7 +34,7 @@ extension BreakerSettings: ConfigurationSection {
             "Failed and slow attempts, in per cent, from which on the breaker opens"),
         .value(
             "slow_call", \.slowCall, .durationOrOff(.milliseconds(1) ... .seconds(86400)), .live,
-            "Duration from which on an attempt counts as slow"),
+            "Time to a stream's beginning, or a plain answer's end, that counts as slow"),
         .value(
             "open", \.open, .duration(.milliseconds(100) ... .seconds(3600)), .live,
             "How long the breaker stays open at first; doubles with every failed probe"),

@@ -48,7 +48,7 @@ package enum ConfigurationLoader {
         return configuration
     }
 
-    private static func decode(_ bytes: [UInt8], _ problems: ProblemList) -> String? {
+    static func decode(_ bytes: [UInt8], _ problems: ProblemList) -> String? {
         guard bytes.count <= maximumFileSize else {
             let size = SizeFormat.write(maximumFileSize)
             problems.add(at: .wholeFile, path: "", Fault("the file is larger than \(size)"))

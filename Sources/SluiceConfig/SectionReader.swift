@@ -89,7 +89,7 @@ struct Place {
         return root
     }
 
-    private func reportUnknown(_ entry: DocumentNode.Entry, among allowed: [String]) {
+    func reportUnknown(_ entry: DocumentNode.Entry, among allowed: [String]) {
         let shown = entry.key.isEmpty ? "(not a name)" : shownName(entry.key)
         child(shown).report(
             entry.position, Fault("unknown key", suggestion: suggestion(for: entry.key, among: allowed)))

@@ -4,12 +4,16 @@ package import SluiceWire
 package struct ProviderVerdict: Sendable, Equatable {
     /// What may be done about it.
     package enum Remedy: Sendable, Equatable {
-        /// The call itself is wrong, or the account is: the same call fails again.
+        /// The call itself is wrong: the same call fails again.
         case none
         /// A passing fault: another attempt may succeed.
         case retry
         /// The quota is spent for now: the whole pool waits.
         case waitForQuota
+        /// The rate has grown too fast: the whole pool goes back to what it was and grows slowly.
+        case slowDown
+        /// The key is refused or its account is spent: only another key can serve the call.
+        case otherKey
     }
 
     package var code: ErrorCode
@@ -32,10 +36,11 @@ package struct ProviderVerdict: Sendable, Equatable {
     private static func byName(_ name: String?) -> (ErrorCode, Remedy)? {
         switch name {
         case "insufficient_quota", "billing_hard_limit_reached", "billing_not_active", "spend_limit_exceeded":
-            (.providerQuotaExhausted, .none)
+            (.providerQuotaExhausted, .otherKey)
         case "rate_limit_exceeded", "tokens", "requests": (.providerRateLimited, .waitForQuota)
-        case "slow_down", "server_is_overloaded", "overloaded": (.providerOverloaded, .retry)
-        case "invalid_api_key", "account_deactivated", "invalid_organization": (.providerAuthFailed, .none)
+        case "slow_down": (.providerOverloaded, .slowDown)
+        case "server_is_overloaded", "overloaded": (.providerOverloaded, .retry)
+        case "invalid_api_key", "account_deactivated", "invalid_organization": (.providerAuthFailed, .otherKey)
         case "context_length_exceeded", "model_not_found", "string_above_max_length":
             (.providerInvalidRequest, .none)
         default: nil
@@ -44,7 +49,7 @@ package struct ProviderVerdict: Sendable, Equatable {
 
     private static func byStatus(_ status: Int) -> (ErrorCode, Remedy) {
         switch status {
-        case 401, 403: (.providerAuthFailed, .none)
+        case 401, 403: (.providerAuthFailed, .otherKey)
         case 429: (.providerRateLimited, .waitForQuota)
         case 408, 409: (.providerServerError, .retry)
         case 503, 529: (.providerOverloaded, .retry)

@@ -4,6 +4,8 @@ package import SluiceWire
 package struct RequestView: Sendable, Equatable {
     /// Nil where the endpoint needs none and none was given.
     package var model: String?
+    /// Where the model's value stands, quotes included.
+    package var modelRange: Range<Int>?
     package var stream: Bool
     /// The most output tokens the caller asked for, over all choices: 0…``maxOutputCeiling``.
     package var maxOutputTokens: Int?
@@ -29,9 +31,11 @@ package struct RequestView: Sendable, Equatable {
         let model = try model(body, in: bytes, endpoint: endpoint)
         let stream = try flag(body.value("stream", in: bytes), "body.stream")
         let options = body.value("stream_options", in: bytes).flatMap { JSONObjectSlice.read($0, in: bytes) }
-        return RequestView(
+        var view = RequestView(
             model: model, stream: stream, maxOutputTokens: maxOutput(body, in: bytes),
             wantsUsageChunk: options?.value("include_usage", in: bytes)?.kind == .true)
+        if model != nil { view.modelRange = body.value("model", in: bytes)?.range }
+        return view
     }
 
     private static func model(
@@ -82,6 +86,9 @@ package struct RequestView: Sendable, Equatable {
 package struct BodyEdit: Sendable, Equatable {
     package var range: Range<Int>
     package var replacement: [UInt8]
+
+    /// Bytes by which the body grows.
+    package var growth: Int { replacement.count - range.count }
 
     /// What makes the provider report the usage of a streamed chat; nil when the body asks for it already.
     package static func includeUsage(_ body: JSONObjectSlice, in bytes: RawSpan) -> BodyEdit? {

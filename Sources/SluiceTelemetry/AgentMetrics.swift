@@ -6,7 +6,7 @@ package final class AgentMetrics {
     package let calls: MetricFamily<Counter>
     /// ``MetricCatalogue/callsInFlight``, by pool.
     package let callsInFlight: MetricFamily<Gauge>
-    /// ``MetricCatalogue/queueDepth``, by pool.
+    /// ``MetricCatalogue/queueDepth``, by pool, lane.
     package let queueDepth: MetricFamily<Gauge>
     /// ``MetricCatalogue/queueBytes``.
     package let queueBytes: Gauge
@@ -26,6 +26,18 @@ package final class AgentMetrics {
     package let upstreamRateLimited: MetricFamily<Counter>
     /// ``MetricCatalogue/retries``, by pool, reason.
     package let retries: MetricFamily<Counter>
+    /// ``MetricCatalogue/fallbacks``, by pool, reason.
+    package let fallbacks: MetricFamily<Counter>
+    /// ``MetricCatalogue/concurrencyLimit``, by pool.
+    package let concurrencyLimit: MetricFamily<Gauge>
+    /// ``MetricCatalogue/breakerOpen``, by pool, endpoint.
+    package let breakerOpen: MetricFamily<Gauge>
+    /// ``MetricCatalogue/poolFrozen``, by pool.
+    package let poolFrozen: MetricFamily<Gauge>
+    /// ``MetricCatalogue/foreignUse``, by pool, quota.
+    package let foreignUse: MetricFamily<Gauge>
+    /// ``MetricCatalogue/tokenEstimateError``, by basis.
+    package let tokenEstimateError: MetricFamily<Histogram>
     /// ``MetricCatalogue/receivedBytes``, by side.
     package let receivedBytes: MetricFamily<Counter>
     /// ``MetricCatalogue/sentBytes``, by side.
@@ -65,6 +77,12 @@ package final class AgentMetrics {
         upstreamAttempts = registry.counters(MetricCatalogue.upstreamAttempts)
         upstreamRateLimited = registry.counters(MetricCatalogue.upstreamRateLimited)
         retries = registry.counters(MetricCatalogue.retries)
+        fallbacks = registry.counters(MetricCatalogue.fallbacks)
+        concurrencyLimit = registry.gauges(MetricCatalogue.concurrencyLimit)
+        breakerOpen = registry.gauges(MetricCatalogue.breakerOpen)
+        poolFrozen = registry.gauges(MetricCatalogue.poolFrozen)
+        foreignUse = registry.gauges(MetricCatalogue.foreignUse)
+        tokenEstimateError = registry.histograms(MetricCatalogue.tokenEstimateError)
         receivedBytes = registry.counters(MetricCatalogue.receivedBytes)
         sentBytes = registry.counters(MetricCatalogue.sentBytes)
         connections = registry.gauge(MetricCatalogue.connections)

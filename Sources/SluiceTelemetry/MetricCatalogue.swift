@@ -24,7 +24,7 @@ package enum MetricCatalogue {
         .gauge, "sluice_calls_in_flight", "Calls with an attempt at the provider", labels: [pool])
     /// `sluice_queue_depth`.
     package static let queueDepth = MetricDeclaration(
-        .gauge, "sluice_queue_depth", "Calls that wait in the pool's queue", labels: [pool])
+        .gauge, "sluice_queue_depth", "Calls that wait in the pool's queue", labels: [pool, lane])
     /// `sluice_queue_bytes`.
     package static let queueBytes = MetricDeclaration(
         .gauge, "sluice_queue_bytes", "Request bodies that wait in all queues together")
@@ -61,6 +61,30 @@ package enum MetricCatalogue {
     package static let retries = MetricDeclaration(
         .counter, "sluice_retries_total", "Attempts that were repeated, by the reason",
         labels: [pool, LabelDeclaration("reason", bound: 32)], seriesBound: 4096)
+    /// `sluice_fallbacks_total`.
+    package static let fallbacks = MetricDeclaration(
+        .counter, "sluice_fallbacks_total", "Calls that went on to a fallback, by the pool they went to and the reason",
+        labels: [pool, LabelDeclaration("reason", bound: 5)])
+    /// `sluice_concurrency_limit`.
+    package static let concurrencyLimit = MetricDeclaration(
+        .gauge, "sluice_concurrency_limit", "Attempts that the concurrency guard allows at once", labels: [pool])
+    /// `sluice_breaker_open`.
+    package static let breakerOpen = MetricDeclaration(
+        .gauge, "sluice_breaker_open", "Circuit breaker: 0 closed, 0.5 half-open, 1 open", labels: [pool, endpoint],
+        seriesBound: 2048)
+    /// `sluice_pool_frozen_seconds`.
+    package static let poolFrozen = MetricDeclaration(
+        .gauge, "sluice_pool_frozen_seconds", "Time until the pool sends again after a 429; 0 when it is not frozen",
+        labels: [pool])
+    /// `sluice_foreign_use_per_minute`.
+    package static let foreignUse = MetricDeclaration(
+        .gauge, "sluice_foreign_use_per_minute", "What others on the same quota take, as the provider's headers show",
+        labels: [pool, LabelDeclaration("quota", bound: 2)])
+    /// `sluice_token_estimate_error_ratio`.
+    package static let tokenEstimateError = MetricDeclaration(
+        .histogram, "sluice_token_estimate_error_ratio",
+        "How far the estimate of a call's input was from the provider's count, relative to the count",
+        labels: [LabelDeclaration("basis", bound: 3)], buckets: [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5])
     /// `sluice_received_bytes_total`.
     package static let receivedBytes = MetricDeclaration(
         .counter, "sluice_received_bytes_total", "Bytes received, from clients or from upstreams", labels: [side])
@@ -110,7 +134,9 @@ package enum MetricCatalogue {
     /// Every metric, in the order of the exposition.
     package static let all = [
         buildInfo, calls, callsInFlight, queueDepth, queueBytes, callDuration, queueWait, upstreamDuration,
-        timeToFirstChunk, tokens, upstreamAttempts, upstreamRateLimited, retries, receivedBytes, sentBytes, connections,
+        timeToFirstChunk, tokens, upstreamAttempts, upstreamRateLimited, retries, fallbacks,
+        concurrencyLimit, breakerOpen, poolFrozen, foreignUse, tokenEstimateError, receivedBytes, sentBytes,
+        connections,
         connectionsAccepted, connectionsRefused, framesRejected, reloads, lastReloadSuccess, startTime, labelOverflows,
         residentMemory, cpuTime, openDescriptors,
     ]

@@ -19,5 +19,10 @@ package final class RequestBody: Sendable {
         self.init(count: bytes.count) { $0.copyBytes(from: bytes) }
     }
 
+    /// Lends the bytes for the time of `read`.
+    package func withBytes<Result>(_ read: (UnsafeRawBufferPointer) -> Result) -> Result {
+        read(UnsafeRawBufferPointer(start: address, count: count))
+    }
+
     deinit { address.deallocate() }
 }

@@ -21,8 +21,8 @@ struct Sluice: AsyncParsableCommand {
             """,
         version: SluiceVersion.current,
         subcommands: [
-            DemoCommand.self, AgentCommand.self, CallCommand.self, StatusCommand.self, ConfigCommand.self,
-            ProviderCommand.self, BenchCommand.self, VersionCommand.self,
+            DemoCommand.self, AgentCommand.self, CallCommand.self, StatusCommand.self, BreakerCommand.self,
+            ConfigCommand.self, ProviderCommand.self, BenchCommand.self, VersionCommand.self,
         ])
 }
 

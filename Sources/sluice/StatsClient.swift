@@ -1,24 +1,39 @@
 import Foundation
 import Glibc
 
-/// Why a stats socket gave no answer.
+/// Why a stats or admin socket gave no answer.
 struct StatsFailure: Error, CustomStringConvertible {
     var description: String
 }
 
-/// One GET over a Unix socket: all that `status` and the demonstration need of HTTP.
+/// What a socket answered.
+struct SocketAnswer: Sendable {
+    var status: Int
+    var body: Data
+}
+
+/// One request without a body over a Unix socket: all that the commands need of HTTP.
 enum StatsClient {
     /// Bytes of an answer that are read at most.
     private static let answerSize = 16 * 1024 * 1024
 
+    /// The body of a 200.
     static func get(_ path: String, socket: String) async throws -> Data {
-        try await Task.detached { try fetch(path, socket) }.value
+        let answer = try await ask("GET", path, socket: socket)
+        guard answer.status == 200 else { throw notAnAgent }
+        return answer.body
     }
 
-    private static func fetch(_ path: String, _ socketPath: String) throws -> Data {
+    static func ask(_ method: String, _ path: String, socket: String) async throws -> SocketAnswer {
+        try await Task.detached { try fetch(method, path, socket) }.value
+    }
+
+    private static let notAnAgent = StatsFailure(description: "not the answer of an agent")
+
+    private static func fetch(_ method: String, _ path: String, _ socketPath: String) throws -> SocketAnswer {
         let descriptor = try connect(socketPath)
         defer { close(descriptor) }
-        let request = "GET \(path) HTTP/1.1\r\nhost: sluice\r\nconnection: close\r\n\r\n"
+        let request = "\(method) \(path) HTTP/1.1\r\nhost: sluice\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
         _ = request.withCString { write(descriptor, $0, strlen($0)) }
         var answer = Data()
         var buffer = [UInt8](repeating: 0, count: 64 * 1024)
@@ -28,10 +43,11 @@ enum StatsClient {
             guard count > 0 else { break }
             answer.append(contentsOf: buffer[..<count])
         }
-        guard let end = answer.range(of: Data("\r\n\r\n".utf8)), answer.starts(with: Data("HTTP/1.1 200".utf8)) else {
-            throw StatsFailure(description: "not the answer of an agent")
-        }
-        return answer[end.upperBound...]
+        let head = String(decoding: answer.prefix(12), as: UTF8.self)
+        guard let end = answer.range(of: Data("\r\n\r\n".utf8)), head.hasPrefix("HTTP/1.1 "),
+            let status = Int(head.dropFirst(9))
+        else { throw notAnAgent }
+        return SocketAnswer(status: status, body: answer[end.upperBound...])
     }
 
     private static func connect(_ path: String) throws -> Int32 {

@@ -51,14 +51,14 @@ struct StatusCommand: AsyncParsableCommand {
             "sluice \(report.version), \(report.state) for \(report.uptimeS) s, pid \(report.pid)",
             "\(report.inFlight) in flight, \(report.queued) queued, "
                 + "\(report.connections.count + report.connectionsOmitted) connections", "",
-            row(["POOL", "IN FLIGHT", "QUEUED", "RPM", "TPM", "FROZEN"], poolWidths),
+            row(["POOL", "IN FLIGHT", "QUEUED", "I/N/B/F", "RPM", "TPM", "STATE"], poolWidths),
         ]
         lines += report.pools.map { pool in
             row(
                 [
-                    pool.name, "\(pool.inFlight)/\(pool.maxInFlight)", "\(pool.queued)",
+                    pool.name, "\(pool.inFlight)/\(pool.inFlightLimit)", "\(pool.queued)", lanes(pool),
                     pool.requestsPerMinute.map(String.init) ?? "-", pool.tokensPerMinute.map(String.init) ?? "-",
-                    pool.frozenMS.map { "\($0) ms" } ?? "-",
+                    state(pool),
                 ], poolWidths)
         }
         lines += ["", row(["CALLER", "USER", "PID", "UNIT", "IN FLIGHT"], callerWidths)]
@@ -72,7 +72,26 @@ struct StatusCommand: AsyncParsableCommand {
         return lines.joined(separator: "\n") + "\n"
     }
 
-    private static let poolWidths = [36, 10, 8, 10, 12, 8]
+    private static let poolWidths = [36, 10, 8, 14, 10, 12, 8]
+
+    /// Waiting calls of the four lanes.
+    private static func lanes(_ pool: StatusReport.Pool) -> String {
+        ["interactive", "normal", "batch", "backfill"].map { "\(pool.queuedByLane[$0] ?? 0)" }
+            .joined(separator: "/")
+    }
+
+    /// What holds the pool back, or that nothing does.
+    private static func state(_ pool: StatusReport.Pool) -> String {
+        var words: [String] = []
+        if let frozen = pool.frozenMS { words.append("frozen \(frozen) ms") }
+        if let avoided = pool.avoidedMS { words.append("key refused, avoided \(avoided / 1000) s") }
+        if let ramp = pool.rampPerMinute { words.append("slow_down: \(ramp) RPM") }
+        if let foreign = pool.foreignRequestsPerMinute { words.append("others take \(foreign) RPM") }
+        if let foreign = pool.foreignTokensPerMinute { words.append("others take \(foreign) TPM") }
+        words += pool.breakers.sorted { $0.key < $1.key }.map { "breaker \($0.value): \($0.key)" }
+        return words.isEmpty ? "-" : words.joined(separator: ", ")
+    }
+
     private static let callerWidths = [24, 14, 8, 36, 9]
 
     private static func row(_ cells: [String], _ widths: [Int]) -> String {

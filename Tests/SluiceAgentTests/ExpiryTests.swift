@@ -9,9 +9,10 @@ struct ExpiryTests {
         let start = MonotonicTime(microseconds: 0)
         let deadline = start.advanced(byMicroseconds: 1_000)
         let pool = engine.addPool(PoolParameters(limits: PoolLimits(maxInFlight: 1)), at: start)
+        let group = engine.addGroup([pool])
         var effects: [Effect] = []
         let calls = try (0..<3).map { _ in
-            let arrival = Arrival(pool: pool, cost: CallCost(tokens: 1), bytes: 1, deadline: deadline)
+            let arrival = Arrival(group: group, cost: CallCost(tokens: 1), bytes: 1, deadline: deadline)
             return try engine.arrive(arrival, at: start, into: &effects)
         }
         effects = []
@@ -24,6 +25,6 @@ struct ExpiryTests {
             }
             #expect(inFlight == (id == calls[0]))
         }
-        #expect(engine.liveCalls == 0 && engine.snapshot(pool).inFlight == 0)
+        #expect(engine.liveCalls == 0 && engine.snapshot(pool, at: deadline).inFlight == 0)
     }
 }

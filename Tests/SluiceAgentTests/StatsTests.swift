@@ -49,7 +49,7 @@ struct StatsTests {
             _ = try await caller.next("queued", "2")
             let metrics = try await house.metrics()
             #expect(metric(#"sluice_calls_in_flight{pool="all"}"#, in: metrics) == 1)
-            #expect(metric(#"sluice_queue_depth{pool="all"}"#, in: metrics) == 1)
+            #expect(metric(#"sluice_queue_depth{pool="all",lane="normal"}"#, in: metrics) == 1)
             #expect(metric("sluice_queue_bytes", in: metrics) == Double(Body.chat().utf8.count))
             let status = try await house.status()
             #expect(status.int("in_flight") == 1 && status.int("queued") == 1)

@@ -22,9 +22,4 @@ struct EndpointTests {
         #expect(endpoint.requiresModel == [.chatCompletions, .completions, .embeddings].contains(endpoint))
         #expect(endpoint.hasStreamUsageOption == [.chatCompletions, .completions].contains(endpoint))
     }
-
-    @Test("an input counts for at least one token", arguments: [(0, 1), (3, 1), (4, 1), (8, 2), (955, 238)])
-    func estimate(_ bytes: Int, _ tokens: Int) {
-        #expect(TokenEstimate.input(bodyBytes: bytes) == tokens)
-    }
 }

@@ -4,9 +4,8 @@ import Testing
 
 @Suite struct CallTableTests {
     private func record(_ sequence: Int64) -> CallRecord {
-        CallRecord(
-            pool: PoolID(index: 0), cost: CallCost(tokens: 1), bytes: 1, arrivedAt: at(0), deadline: .never,
-            sequence: sequence, state: .queued, attempts: 0, generation: 0)
+        let arrival = Arrival(group: GroupID(index: 0), cost: CallCost(tokens: 1), bytes: 1, deadline: .never)
+        return CallRecord(arrival, pool: PoolID(index: 0), charge: 1, sequence: sequence, at: at(0))
     }
 
     /// A reused slot never answers to the name of an earlier tenant.
@@ -43,19 +42,5 @@ import Testing
         for raw in [0, 1, UInt64(UInt32.max), UInt64.max, 1 << 63] { #expect(table[CallID(rawValue: raw)] == nil) }
         table.update(table.id(ofSlot: 0)) { $0.attempts = 5 }
         #expect(table[table.id(ofSlot: 0)]?.attempts == 5)
-    }
-
-    @Test func queueSumsFollowWhoIsInIt() {
-        var queue = FIFOScheduler()
-        var first = record(2)
-        first.cost = CallCost(tokens: 10)
-        first.bytes = 100
-        queue.enqueue(5, first)
-        queue.enqueue(9, record(1))
-        #expect(queue.next == 9 && queue.count == 2)
-        #expect(queue.queuedTokens == 11 && queue.queuedBytes == 101)
-        queue.remove(5, first)
-        queue.remove(9, record(1))
-        #expect(queue.next == nil && queue.count == 0 && queue.queuedTokens == 0 && queue.queuedBytes == 0)
     }
 }

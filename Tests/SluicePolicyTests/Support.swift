@@ -98,6 +98,13 @@ struct ReferenceBucket {
         level = min(level, full)
     }
 
+    /// Empty, and nothing flows in before `time`.
+    mutating func hold(until time: Int64, at now: Int64) {
+        refill(now)
+        level = min(level, 0)
+        updatedAt = max(updatedAt, time)
+    }
+
     /// Whole units, rounded down.
     func available(at now: Int64) -> Int {
         var copy = self

@@ -14,13 +14,20 @@ struct MetricCatalogueTests {
         let metrics = AgentMetrics(version: "0.1.0", startTime: 1_790_000_000.5)
         for family in [
             metrics.calls, metrics.tokens, metrics.upstreamAttempts, metrics.upstreamRateLimited, metrics.retries,
-            metrics.receivedBytes, metrics.sentBytes, metrics.connectionsRefused, metrics.framesRejected,
+            metrics.fallbacks, metrics.receivedBytes, metrics.sentBytes, metrics.connectionsRefused,
+            metrics.framesRejected,
             metrics.reloads,
         ] {
             family.labelled(family.declaration.labels.map { "\($0.name) \"1\"\n" }).increment(by: 3)
         }
-        for family in [metrics.callsInFlight, metrics.queueDepth] { family.labelled("openai/gpt-4o").add(1) }
-        for family in [metrics.callDuration, metrics.queueWait, metrics.upstreamDuration, metrics.timeToFirstChunk] {
+        metrics.callsInFlight.labelled("openai/gpt-4o").add(1)
+        metrics.queueDepth.labelled("openai/gpt-4o", "batch").add(1)
+        for gauge in [metrics.concurrencyLimit, metrics.poolFrozen] { gauge.labelled("openai/gpt-4o").add(2) }
+        for gauge in [metrics.breakerOpen, metrics.foreignUse] { gauge.labelled("openai/gpt-4o", "requests").add(1) }
+        for family in [
+            metrics.callDuration, metrics.queueWait, metrics.upstreamDuration, metrics.timeToFirstChunk,
+            metrics.tokenEstimateError,
+        ] {
             let histogram = family.labelled(family.declaration.labels.map(\.name))
             for value in [0.0002, 0.3, 4, 9999] { histogram.observe(seconds: value) }
         }
@@ -40,7 +47,7 @@ struct MetricCatalogueTests {
     func names(_ name: String) throws {
         let metric = try #require(MetricCatalogue.all.first { $0.name == name })
         #expect((metric.kind == .counter) == name.hasSuffix("_total"))
-        #expect(metric.kind != .histogram || name.hasSuffix("_seconds"))
+        #expect(metric.kind != .histogram || name.hasSuffix("_seconds") || name.hasSuffix("_ratio"))
         #expect(name.hasPrefix("sluice_") || name.hasPrefix("process_"))
         #expect(!metric.help.isEmpty && !metric.help.hasSuffix("."))
         #expect(metric.buckets == metric.buckets.sorted() && Set(metric.buckets).count == metric.buckets.count)
@@ -54,7 +61,7 @@ struct MetricCatalogueTests {
         #expect(rows.allSatisfy { $0.split(separator: "|", omittingEmptySubsequences: false).count == 6 })
         #expect(
             rows.contains(
-                "| `sluice_queue_depth` | gauge | `pool` (256) | Calls that wait in the pool's queue |"))
+                "| `sluice_queue_depth` | gauge | `pool` (256), `lane` (4) | Calls that wait in the pool's queue |"))
     }
 
     @Test("promtool accepts the exposition and has nothing to say", .enabled(if: promtoolPath != nil))

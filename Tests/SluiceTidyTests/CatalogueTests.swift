@@ -54,7 +54,12 @@ struct CatalogueTests {
     }
 
     private static var metricName: Regex<(Substring, Substring)> {
-        #/\b(sluice_[a-z_]+_(?:total|seconds|bytes|depth|info|in_flight)(?:_bucket|_sum|_count)?|sluice_connections)\b/#
+        #/
+        \b(sluice_[a-z_]+_
+            (?:total|seconds|bytes|depth|info|in_flight|limit|open|minute|ratio)
+            (?:_bucket|_sum|_count)?
+        |sluice_connections)\b
+        /#
     }
 
     @Test("Metrics are documented where a document lists any, and a document lists none that is not there")

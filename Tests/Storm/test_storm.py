@@ -231,10 +231,14 @@ class Figures(unittest.TestCase):
         entry = {"lane": "batch", "outcome": "ok", "attempts": 2, "input_tokens": 3, "output_tokens": 4}
         refused = {"lane": "batch", "outcome": "policy_queue_full", "attempts": 0, "queued_us": 0}
         real = compare.real_figures([entry | {"queued_us": 1_500_000}, entry | {"queued_us": 500_000}, refused])
-        waits = {"p50": 500, "p95": 1500}
-        report = {"lanes": [{"lane": "batch", "wait_ms": waits}], "pools": [{"requests": 4, "tokens": 14}]}
-        self.assertEqual(real, compare.simulated_figures(report))
-        self.assertEqual(real["batch wait p95, s"], 1.5)
+        waits = {"p50": 500, "p95": 1500, "mean": 1000}
+        part = {"served": 2, "wait_ms": waits}
+        report = {"total": part, "lanes": [part | {"lane": "batch"}], "pools": [{"requests": 4, "tokens": 14}]}
+        simulated = compare.simulated_figures(report)
+        self.assertEqual(real, {name: simulated[name] for name in real})
+        self.assertEqual(real["batch, mean wait, s"], 1.0)
+        many = compare.real_figures([entry | {"queued_us": 1_500_000}] * compare.FEWEST)
+        self.assertEqual(many["batch, wait p95, s"], 1.5)
 
     def test_differences(self):
         self.assertTrue(compare.holds({"requests sent": [100, 110, 0.10]}))

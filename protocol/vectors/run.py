@@ -362,7 +362,8 @@ def started(sluice):
         stack.callback(stop, upstream)
         if upstream.stdout.readline().strip() != "ready":
             raise SystemExit("the echo upstream did not start")
-        (base / "config.yaml").write_text(CONFIG.format(socket=base / "echo.sock"))
+        setup = (HERE / "setup.yaml").read_text("utf-8")
+        (base / "config.yaml").write_text(CONFIG.format(socket=base / "echo.sock") + setup, "utf-8")
         for name in ("run", "state"):
             (base / name).mkdir(mode=0o700)
         with open(base / "agent.log", "wb") as log:
@@ -403,12 +404,14 @@ def stop(process):
         process.wait()
 
 
-def run_all(path, filter_text, verbose):
+def run_all(path, filter_text, verbose, has_setup):
     """Runs the vectors; the number that failed."""
     validate = validator()
     counts = {"ok": 0, "failed": 0, "skipped": 0}
     for name, vector in load(filter_text):
         try:
+            if vector.get("setup") and not has_setup:
+                raise Skipped("needs the tenants and features of setup.yaml; say --setup where the agent has them")
             run_vector(path, vector, validate)
             outcome, note = "ok", ""
         except Skipped as reason:
@@ -429,11 +432,13 @@ def main():
     agent = parser.add_mutually_exclusive_group(required=True)
     agent.add_argument("--sluice", metavar="BIN", help="the sluice executable: start agent and echo upstream here")
     agent.add_argument("--agent-socket", metavar="PATH", help="an agent that is running")
+    parser.add_argument("--setup", action="store_true", help="the running agent has what setup.yaml says")
     parser.add_argument("--filter", default="", metavar="TEXT", help="only vectors whose name contains this")
     parser.add_argument("-v", "--verbose", action="store_true", help="print every vector")
     options = parser.parse_args()
     with contextlib.nullcontext(options.agent_socket) if options.agent_socket else started(options.sluice) as path:
-        failed = run_all(path, options.filter, options.verbose)
+        has_setup = options.setup or options.sluice is not None
+        failed = run_all(path, options.filter, options.verbose, has_setup)
     return 1 if failed else 0
 
 

@@ -18,6 +18,15 @@ struct Setup: Sendable {
     /// Where the upstream listens; the stand-in's socket unless given.
     var socket: String?
     var key = "env: SLUICE_TEST_KEY"
+    /// A second key of the upstream, `spare`: sk-spare.
+    var hasSpareKey = false
+    /// Where a second upstream, `other`, listens.
+    var otherSocket: String?
+    /// Pools by name and model, before the one that takes the rest.
+    var ownPools: [(name: String, lines: [String])] = []
+    var breaker: [String] = []
+    /// Whole sections: lanes, plans, tenants, features, fallbacks, trace.
+    var more: [String] = []
 
     func yaml(_ scratch: Scratch) -> String {
         var text = Self.section("agent", agent) + Self.section("limits", limits)
@@ -26,8 +35,19 @@ struct Setup: Sendable {
         text += upstream.map { "    \($0)\n" }.joined()
         if !timeouts.isEmpty { text += "    timeouts:\n" + timeouts.map { "      \($0)\n" }.joined() }
         text += "    keys:\n      - name: test\n        \(key)\n"
-        text += "pools:\n  - name: all\n    models: [\"\(models)\"]\n" + pool.map { "    \($0)\n" }.joined()
-        return text + Self.section("retries", retries) + Self.section("endpoints", endpoints)
+        if hasSpareKey { text += "      - name: spare\n        env: SLUICE_SPARE_KEY\n" }
+        if let otherSocket {
+            text += "  - name: other\n    base_url: \"http://localhost/v1\"\n    unix_socket: \"\(otherSocket)\"\n"
+            text += "    keys:\n      - name: other\n        env: SLUICE_SPARE_KEY\n"
+        }
+        text += "pools:\n" + ownPools.map { Self.pool($0.name, models: $0.name, $0.lines) }.joined()
+        text += Self.pool("all", models: models, pool)
+        text += Self.section("retries", retries) + Self.section("endpoints", endpoints)
+        return text + Self.section("breaker", breaker) + more.map { $0 + "\n" }.joined()
+    }
+
+    private static func pool(_ name: String, models: String, _ lines: [String]) -> String {
+        "  - name: \(name)\n    models: [\"\(models)\"]\n    upstream: up\n" + lines.map { "    \($0)\n" }.joined()
     }
 
     private static func section(_ name: String, _ lines: [String]) -> String {
@@ -54,7 +74,7 @@ final class House: Sendable {
         let file = try scratch.write("config.yaml", setup.yaml(scratch))
         let options = AgentOptions(
             configurationFile: file, runtimeDirectory: scratch.file("run"), stateDirectory: scratch.file("state"),
-            environment: ["SLUICE_TEST_KEY": "sk-test"])
+            environment: ["SLUICE_TEST_KEY": "sk-test", "SLUICE_SPARE_KEY": "sk-spare"])
         let agent = try Agent(options) { _ in Logger(label: "test") { _ in SwiftLogNoOpLogHandler() } }
         self.agent = agent
         let (ready, isReady) = AsyncStream<Void>.makeStream()
@@ -98,6 +118,18 @@ final class House: Sendable {
     func status() async throws -> Event { try await stats("/status").json }
 
     func metrics() async throws -> String { try await stats("/metrics").body }
+
+    /// One request on the admin socket.
+    func admin(_ path: String, method: String = "POST") async throws -> HTTPExchange {
+        try await HTTPExchange.get(path, at: agent.paths.adminSocket, method: method)
+    }
+
+    /// Puts another configuration in force.
+    func reload(_ setup: Setup) async throws {
+        try scratch.write("config.yaml", setup.yaml(scratch))
+        let answer = try await admin("/reload")
+        #expect(answer.body == "reloaded\n", "\(answer.body)")
+    }
 
     /// Returns when the stand-in has so many answers under way.
     func underWay(_ count: Int) async throws {

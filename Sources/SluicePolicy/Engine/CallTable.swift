@@ -27,19 +27,73 @@ enum CallState: Sendable, Equatable {
     case waiting
 }
 
+/// Where a queued call waits. Legal ways: queue ↔ feature, queue ↔ breaker.
+enum CallPlace: Sendable, Equatable {
+    /// In its tenant's queue.
+    case queue
+    /// Behind its feature's bulkhead.
+    case feature
+    /// Behind an open breaker.
+    case breaker
+}
+
 /// What the core remembers of one call.
 struct CallRecord: Sendable {
+    var group: GroupID
     var pool: PoolID
+    /// 0 as asked, *n* the *n*-th fallback.
+    var route = 0
+    /// Why it left the route before.
+    var trigger: FallbackTriggers?
+    var lane: PolicyLane
+    var tenant: TenantID
+    var feature: FeatureID
+    var endpoint: Int
     var cost: CallCost
+    /// What it counts in the sharing of its pool.
+    var charge: Int
     /// Bytes held while it waits.
     var bytes: Int
     var arrivedAt: MonotonicTime
+    /// Since when it waits in this pool's queue.
+    var queuedAt: MonotonicTime
     var deadline: MonotonicTime
-    /// Arrival order, which is its place in the queue for as long as it lives.
+    /// Arrival order, which breaks ties for as long as it lives.
     var sequence: Int64
-    var state: CallState
-    var attempts: Int
-    var generation: UInt32
+    var state = CallState.queued
+    var place = CallPlace.queue
+    /// Attempts begun, over all routes.
+    var attempts = 0
+    /// Attempts begun on this route.
+    var routeAttempts = 0
+    var generation: UInt32 = 0
+    /// The running attempt, as the provider counted it.
+    var mark: SendMark?
+    var isProbe = false
+    /// When the running attempt's answer began.
+    var answeredAt: MonotonicTime?
+    /// The wait as computed when it was queued; negative when it was not.
+    var computedWait: Int64 = -1
+    /// What its caller was told last.
+    var told: (position: Int, start: MonotonicTime)?
+    var fallbacks: [FallbackRoute]
+
+    init(_ arrival: Arrival, pool: PoolID, charge: Int, sequence: Int64, at now: MonotonicTime) {
+        group = arrival.group
+        self.pool = pool
+        lane = arrival.lane
+        tenant = arrival.tenant
+        feature = arrival.feature
+        endpoint = arrival.endpoint
+        cost = arrival.cost
+        self.charge = charge
+        bytes = arrival.bytes
+        arrivedAt = now
+        queuedAt = now
+        deadline = arrival.deadline
+        self.sequence = sequence
+        fallbacks = arrival.fallbacks
+    }
 }
 
 /// All live calls in reused slots.

@@ -8,16 +8,19 @@ package struct RetryPolicy: Sendable, Equatable {
     package var budgetPercent: Int
     /// Retries earned per second, so that a quiet pool can retry at all.
     package var budgetPerSecond: Int
+    /// A provider that asks for a longer wait gets none: the call fails, or takes its fallback.
+    package var retryAfterCeilingMicroseconds: Int64
 
     package init(
         maxAttempts: Int = 3, baseMicroseconds: Int64 = 200_000, capMicroseconds: Int64 = 5_000_000,
-        budgetPercent: Int = 20, budgetPerSecond: Int = 1
+        budgetPercent: Int = 20, budgetPerSecond: Int = 1, retryAfterCeilingMicroseconds: Int64 = 120_000_000
     ) {
         self.maxAttempts = maxAttempts
         self.baseMicroseconds = baseMicroseconds
         self.capMicroseconds = capMicroseconds
         self.budgetPercent = budgetPercent
         self.budgetPerSecond = budgetPerSecond
+        self.retryAfterCeilingMicroseconds = retryAfterCeilingMicroseconds
     }
 
     /// The wait before attempt `attempt` (2…): exponential with equal jitter, half fixed and half random (Brooker,
@@ -66,10 +69,15 @@ package struct RetryBudget: Sendable {
 
     /// Pays for one retry; false when the budget is spent.
     package mutating func withdraw(at now: MonotonicTime) -> Bool {
-        trickle(at: now)
-        guard balance >= Self.scale else { return false }
+        guard covers(at: now) else { return false }
         balance -= Self.scale
         return true
+    }
+
+    /// Whether one retry can be paid for.
+    package mutating func covers(at now: MonotonicTime) -> Bool {
+        trickle(at: now)
+        return balance >= Self.scale
     }
 
     private mutating func trickle(at now: MonotonicTime) {

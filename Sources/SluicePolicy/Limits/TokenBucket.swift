@@ -40,10 +40,14 @@ package struct TokenBucket: Sendable, Equatable {
 
     /// The first moment at which ``take(_:at:)`` of `amount` will be granted if nothing is taken before but `ahead`
     /// units, each as soon as it fits.
-    package func grantTime(_ amount: Int, after ahead: Int = 0, at now: MonotonicTime) -> MonotonicTime {
+    ///
+    /// - Parameter reserve: units that shall be left in the bucket, as far as it can hold them besides.
+    package func grantTime(
+        _ amount: Int, after ahead: Int = 0, reserve: Int = 0, at now: MonotonicTime
+    ) -> MonotonicTime {
         var copy = self
         copy.refill(at: now)
-        let needed = min(max(amount, 0), capacity) + min(max(ahead, 0), Self.ceiling)
+        let needed = min(max(amount, 0) + max(reserve, 0), capacity) + min(max(ahead, 0), Self.ceiling)
         let missing = Int64(needed) * Self.scale - copy.level
         guard missing > 0 else { return now }
         let wait = (missing + Int64(ratePerMinute) - 1) / Int64(ratePerMinute)
@@ -76,6 +80,13 @@ package struct TokenBucket: Sendable, Equatable {
         precondition(remaining >= 0, "remaining is negative: \(remaining)")
         refill(at: now)
         level = min(level, Int64(min(remaining, capacity)) * Self.scale)
+    }
+
+    /// Empties the bucket and lets nothing flow in before `time`.
+    package mutating func hold(until time: MonotonicTime, at now: MonotonicTime) {
+        refill(at: now)
+        level = min(level, 0)
+        updatedAt = max(updatedAt, time)
     }
 
     /// Changes rate and capacity and keeps what is in the bucket, debt included.

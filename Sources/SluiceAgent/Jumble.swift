@@ -1,0 +1,16 @@
+/// Random numbers for jitter, where asking the system for each would be a call into it on every attempt: SplitMix64
+/// (Steele, Lea and Flood 2014), seeded by the system. Nothing secret may come from it.
+struct Jumble {
+    private var state: UInt64
+
+    init(seed: UInt64) { state = seed }
+
+    /// The next 64 bits.
+    mutating func next() -> UInt64 {
+        state &+= 0x9E37_79B9_7F4A_7C15
+        var mixed = state
+        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
+        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
+        return mixed ^ (mixed >> 31)
+    }
+}
