@@ -60,6 +60,9 @@ let package = Package(
             ]),
         floor("SluiceClient", ["SluiceWire", nioCore, nioPosix]),
         floor("SluiceProvider", [nioCore, nioPosix, nioHTTP1]),
+        .target(
+            name: "SluiceSimulation", dependencies: ["SluiceWire", "SluicePolicy", "SluiceConfig"],
+            exclude: ["SCENARIOS.md", "Scenarios", "refresh-scenarios"], swiftSettings: house),
         floor(
             "SluiceBench",
             ["CBench", "SluiceWire", .product(name: "Histogram", package: "hdrhistogram-swift")]),
@@ -67,7 +70,7 @@ let package = Package(
         .executableTarget(
             name: "sluice",
             dependencies: [
-                "SluiceAgent", "SluiceClient", "SluiceProvider", "SluiceBench", "SluiceConfig",
+                "SluiceAgent", "SluiceClient", "SluiceProvider", "SluiceBench", "SluiceSimulation", "SluiceConfig",
                 "SluiceTelemetry", "SluiceWire", logging,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
@@ -82,6 +85,7 @@ let package = Package(
         tests("SluiceClientTests", ["SluiceClient", "SluiceWire", nioCore, nioPosix]),
         tests("SluiceProviderTests", ["SluiceProvider", nioCore, nioPosix, nioHTTP1]),
         tests("SluicePolicyTests", ["SluicePolicy"]),
+        tests("SluiceSimulationTests", ["SluiceSimulation", "SluicePolicy", "SluiceConfig"]),
         tests(
             "SluiceBenchTests",
             ["SluiceBench", "SluiceWire", .product(name: "Histogram", package: "hdrhistogram-swift")]),

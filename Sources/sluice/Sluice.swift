@@ -22,7 +22,7 @@ struct Sluice: AsyncParsableCommand {
         version: SluiceVersion.current,
         subcommands: [
             DemoCommand.self, AgentCommand.self, CallCommand.self, StatusCommand.self, BreakerCommand.self,
-            ConfigCommand.self, ProviderCommand.self, BenchCommand.self, VersionCommand.self,
+            ConfigCommand.self, SimulateCommand.self, ProviderCommand.self, BenchCommand.self, VersionCommand.self,
         ])
 }
 

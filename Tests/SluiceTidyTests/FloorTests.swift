@@ -13,9 +13,9 @@ enum Floors {
             "SluiceConfig",
         ],
         "SluiceClient": ["SluiceWire"], "SluiceProvider": [],
-        "SluiceBench": ["SluiceWire"],
+        "SluiceBench": ["SluiceWire"], "SluiceSimulation": ["SluiceWire", "SluicePolicy", "SluiceConfig"],
         "sluice": [
-            "SluiceAgent", "SluiceClient", "SluiceProvider", "SluiceBench", "SluiceConfig",
+            "SluiceAgent", "SluiceClient", "SluiceProvider", "SluiceBench", "SluiceSimulation", "SluiceConfig",
             "SluiceTelemetry",
         ],
         "sluice-fuzz": ["SluiceWire", "SluiceOpenAI", "SluiceConfig", "SluiceProvider", "SluicePolicy"],
@@ -37,6 +37,8 @@ enum Floors {
             "Glibc", "Musl", "Darwin", "Synchronization", "FoundationEssentials", "NIOCore", "NIOPosix",
         ],
         "SluiceProvider": ["Glibc", "Synchronization", "NIOCore", "NIOPosix", "NIOHTTP1"],
+        // For logarithms and exponentials of its distributions.
+        "SluiceSimulation": ["Glibc"],
         "SluiceBench": [
             "CBench", "Glibc", "Histogram",
         ],
