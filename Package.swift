@@ -65,7 +65,7 @@ let package = Package(
             exclude: ["SCENARIOS.md", "Scenarios", "refresh-scenarios"], swiftSettings: house),
         floor(
             "SluiceBench",
-            ["CBench", "SluiceWire", .product(name: "Histogram", package: "hdrhistogram-swift")]),
+            ["CBench", "SluiceWire", "SluicePolicy", .product(name: "Histogram", package: "hdrhistogram-swift")]),
         // Floor 5: the command line.
         .executableTarget(
             name: "sluice",

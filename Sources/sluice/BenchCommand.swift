@@ -24,7 +24,7 @@ struct BenchCommand: ParsableCommand {
 
             The options are those of `sluice bench run --help`.
             """,
-        subcommands: [RunCommand.self, UpstreamCommand.self], defaultSubcommand: RunCommand.self)
+        subcommands: [RunCommand.self, UpstreamCommand.self, PolicyCommand.self], defaultSubcommand: RunCommand.self)
 }
 
 extension BenchCommand {

@@ -5,6 +5,16 @@ import Testing
 
 @Suite("Parts of the benchmark")
 struct BenchPartsTests {
+    @Test("measures the policy core: every decision takes some time, with queues and keys of any number")
+    func policy() {
+        for (queued, keys) in [(0, 1), (50, 3)] {
+            var bench = PolicyBench(queued: queued, tenants: 5, keys: keys)
+            bench.decisions = 300
+            let cost = bench.run(rounds: 1)
+            #expect(cost.arrive > 0 && cost.attemptEnded > 0)
+        }
+    }
+
     @Test("reads targets")
     func targets() throws {
         let agent = try BenchTarget("agent:/run/sluice/agent.sock")

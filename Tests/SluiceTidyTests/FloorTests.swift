@@ -13,7 +13,8 @@ enum Floors {
             "SluiceConfig",
         ],
         "SluiceClient": ["SluiceWire"], "SluiceProvider": [],
-        "SluiceBench": ["SluiceWire"], "SluiceSimulation": ["SluiceWire", "SluicePolicy", "SluiceConfig"],
+        "SluiceBench": ["SluiceWire", "SluicePolicy"],
+        "SluiceSimulation": ["SluiceWire", "SluicePolicy", "SluiceConfig"],
         "sluice": [
             "SluiceAgent", "SluiceClient", "SluiceProvider", "SluiceBench", "SluiceSimulation", "SluiceConfig",
             "SluiceTelemetry",

@@ -232,7 +232,7 @@ class Figures(unittest.TestCase):
         refused = {"lane": "batch", "outcome": "policy_queue_full", "attempts": 0, "queued_us": 0}
         real = compare.real_figures([entry | {"queued_us": 1_500_000}, entry | {"queued_us": 500_000}, refused])
         waits = {"p50": 500, "p95": 1500, "mean": 1000}
-        part = {"served": 2, "wait_ms": waits}
+        part = {"sent": 2, "sent_wait_ms": waits}
         report = {"total": part, "lanes": [part | {"lane": "batch"}], "pools": [{"requests": 4, "tokens": 14}]}
         simulated = compare.simulated_figures(report)
         self.assertEqual(real, {name: simulated[name] for name in real})
@@ -243,7 +243,8 @@ class Figures(unittest.TestCase):
     def test_differences(self):
         self.assertTrue(compare.holds({"requests sent": [100, 110, 0.10]}))
         self.assertFalse(compare.holds({"requests sent": [100, 89, -0.11]}))
-        self.assertAlmostEqual(compare.relative("normal wait p50, s", 0.0, 0.004), 0.04)
+        self.assertEqual(compare.relative("normal, wait p50, s", 0.0, 0.1), 0.0)
+        self.assertAlmostEqual(compare.relative("normal, wait p50, s", 1.0, 1.2), 0.2)
         self.assertAlmostEqual(compare.relative("requests sent", 200, 190), -0.05)
 
 

@@ -56,6 +56,8 @@ extension RunReport {
         object.add("attempts", raw: String(row.attempts))
         object.add("rate_limited", raw: String(row.rateLimited))
         object.add("wait_ms", percentiles(row.waits))
+        object.add("sent", raw: String(row.sentWaits.count))
+        object.add("sent_wait_ms", percentiles(row.sentWaits))
         object.add("answer_ms", percentiles(row.answers))
         object.add("reserved_tokens", raw: String(row.sentTokens))
         object.add("input_tokens", raw: String(row.inputTokens))

@@ -22,10 +22,13 @@ struct TallyRow: Sendable {
     var picoDollars = 0
     /// From arrival to the first send, of calls that were served.
     var waits = SpanHistogram()
+    /// The same of all calls that were sent, however they ended: no call is left out because its answer was long.
+    var sentWaits = SpanHistogram()
     /// From arrival to the answer, of calls that were served.
     var answers = SpanHistogram()
 
     mutating func add(_ end: CallEnd, _ live: LiveCall, _ price: Price, at now: Int64) {
+        if let sentAt = live.firstSentAt { sentWaits.add(sentAt - live.arrivedAt) }
         switch end {
         case .served(let input, let output):
             served += 1
@@ -58,6 +61,7 @@ struct TallyRow: Sendable {
         outputTokens += other.outputTokens
         picoDollars += other.picoDollars
         waits.merge(other.waits)
+        sentWaits.merge(other.sentWaits)
         answers.merge(other.answers)
     }
 }

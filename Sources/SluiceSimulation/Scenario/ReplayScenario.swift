@@ -74,6 +74,14 @@ private struct ReplayBuilder {
         return MeasuredService(total: max(1, total), firstByte: min(max(1, line.firstByte ?? total), max(1, total)))
     }
 
+    /// The time of a call that was not answered: another's, but longer than it had been with the provider when it
+    /// ended. Answered calls alone would be too short: of those under way when a run ends the long ones are more.
+    private static func atLeast(_ line: TraceLine, _ stand: MeasuredService?) -> MeasuredService {
+        let stand = stand ?? MeasuredService(total: 1_000_000, firstByte: 500_000)
+        guard let elapsed = line.upstream, stand.total <= elapsed else { return stand }
+        return MeasuredService(total: elapsed + 1, firstByte: min(stand.firstByte, elapsed))
+    }
+
     mutating func add(_ line: TraceLine, _ number: Int) {
         let pool = scenario.poolIndex(line.pool)
         let stand = standIn(pool, number)
@@ -87,7 +95,7 @@ private struct ReplayBuilder {
                 endpoint: endpoint(line.endpoint), bytes: line.bytes, reservedTokens: line.reservedTokens,
                 maxTokens: line.maxOutput, isStream: line.isStream, deadline: Int64(line.deadlineMS) * 1000,
                 inputTokens: input, outputTokens: output,
-                service: Self.service(line) ?? stand?.service ?? MeasuredService(total: 1_000_000, firstByte: 500_000),
+                service: Self.service(line) ?? Self.atLeast(line, stand?.service),
                 cancelAfter: max(1, goesAt - line.at),
                 fallbacks: fallbacks(line)))
     }
