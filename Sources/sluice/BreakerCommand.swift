@@ -1,6 +1,5 @@
 import ArgumentParser
 import Foundation
-import SluiceClient
 
 /// `sluice breaker`
 struct BreakerCommand: AsyncParsableCommand {
@@ -47,24 +46,10 @@ struct BreakerCommand: AsyncParsableCommand {
         var items = ["pool=\(escaped(pool))", "state=\(state.rawValue)"]
         if let endpoint { items.append("endpoint=\(escaped(endpoint))") }
         let path = "/breaker?" + items.joined(separator: "&")
-        var failures: [String] = []
-        for place in socket.map({ [$0] }) ?? besideAgent {
-            do {
-                return try await StatsClient.ask("POST", path, socket: place)
-            } catch {
-                failures.append("\(place) (\(error))")
-            }
-        }
-        Terminal.complain(
-            "no agent answered at \(failures.joined(separator: ", ")). "
-                + "Name its admin socket with --socket, and run this as a user who may use it.")
-        throw ExitCode(4)
-    }
-
-    private var besideAgent: [String] {
-        SocketPlaces().paths.map { path in
-            URL(fileURLWithPath: path).deletingLastPathComponent().appendingPathComponent("admin.sock").path
-        }
+        return try await StatsClient.first(
+            socket, beside: "admin.sock",
+            cure: "Name its admin socket with --socket, and run this as a user who may use it."
+        ) { try await StatsClient.ask("POST", path, socket: $0) }
     }
 
     private func escaped(_ text: String) -> String {

@@ -1,5 +1,7 @@
+import ArgumentParser
 import Foundation
 import Glibc
+import SluiceClient
 
 /// Why a stats or admin socket gave no answer.
 struct StatsFailure: Error, CustomStringConvertible {
@@ -26,6 +28,28 @@ enum StatsClient {
 
     static func ask(_ method: String, _ path: String, socket: String) async throws -> SocketAnswer {
         try await Task.detached { try fetch(method, path, socket) }.value
+    }
+
+    /// Asks the socket that was named, or else those of this name beside the agent's usual places, until one answers.
+    ///
+    /// - Throws: exit code 4 when none does, after saying why and what to do.
+    static func first<Answer>(
+        _ named: String?, beside name: String, cure: String, ask: (_ socket: String) async throws -> Answer
+    ) async throws -> Answer {
+        var failures: [String] = []
+        for place in named.map({ [$0] }) ?? SocketPlaces().paths.map({ beside($0, name) }) {
+            do {
+                return try await ask(place)
+            } catch {
+                failures.append("\(place) (\(error))")
+            }
+        }
+        Terminal.complain("no agent answered at \(failures.joined(separator: ", ")). \(cure)")
+        throw ExitCode(4)
+    }
+
+    private static func beside(_ agentSocket: String, _ name: String) -> String {
+        URL(fileURLWithPath: agentSocket).deletingLastPathComponent().appendingPathComponent(name).path
     }
 
     private static let notAnAgent = StatsFailure(description: "not the answer of an agent")

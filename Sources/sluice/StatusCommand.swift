@@ -26,24 +26,10 @@ struct StatusCommand: AsyncParsableCommand {
     }
 
     private func fetch() async throws -> Data {
-        var failures: [String] = []
-        for place in socket.map({ [$0] }) ?? besideAgent {
-            do {
-                return try await StatsClient.get("/status", socket: place)
-            } catch {
-                failures.append("\(place) (\(error))")
-            }
-        }
-        Terminal.complain(
-            "no agent answered at \(failures.joined(separator: ", ")). "
-                + "Start one with `sluice agent`, or name its stats socket with --socket.")
-        throw ExitCode(4)
-    }
-
-    private var besideAgent: [String] {
-        SocketPlaces().paths.map { path in
-            URL(fileURLWithPath: path).deletingLastPathComponent().appendingPathComponent("stats.sock").path
-        }
+        try await StatsClient.first(
+            socket, beside: "stats.sock",
+            cure: "Start one with `sluice agent`, or name its stats socket with --socket."
+        ) { try await StatsClient.get("/status", socket: $0) }
     }
 
     static func render(_ report: StatusReport) -> String {

@@ -5,7 +5,7 @@ extension PolicyEngine {
     package mutating func cancel(_ id: CallID, at now: MonotonicTime, into effects: inout [Effect]) -> Bool {
         guard let record = calls[id] else { return false }
         if record.state == .sent { abort(record, .neutral, at: now, into: &effects) }
-        retire(id, record, at: now)
+        retire(id, record)
         pump(record.pool, at: now, into: &effects)
         return record.state == .sent
     }
@@ -74,7 +74,7 @@ extension PolicyEngine {
     package mutating func tick(at now: MonotonicTime, into effects: inout [Effect]) {
         expireDue(at: now, into: &effects)
         while let key = backoffs.firstKey, key <= now.microseconds, let slot = backoffs.popFirst() {
-            comeBack(calls.id(ofSlot: slot), at: now, into: &effects)
+            comeBack(calls.id(ofSlot: slot), at: now)
         }
         while let key = wakes.firstKey, key <= now.microseconds, let index = wakes.popFirst() {
             pools[index].limiter.advance(at: now)
@@ -83,7 +83,7 @@ extension PolicyEngine {
     }
 
     /// A call's pause is over. A breaker that opened meanwhile turns it away as it does everybody.
-    private mutating func comeBack(_ id: CallID, at now: MonotonicTime, into effects: inout [Effect]) {
+    private mutating func comeBack(_ id: CallID, at now: MonotonicTime) {
         calls.update(id) { record in
             record.state = .queued
             record.place = .queue
@@ -110,7 +110,7 @@ extension PolicyEngine {
                 abort(record, isStuck ? .bad : .neutral, at: now, into: &effects)
             }
             learnFromUnserved(record, at: now)
-            retire(id, record, at: now)
+            retire(id, record)
             effects.append(.expire(id, attempts: record.attempts, inFlight: record.state == .sent))
             wake(record.pool, at: now)
         }

@@ -43,7 +43,7 @@ extension PolicyEngine {
         if fallBack(id, record, .breakerOpen, at: now, into: &effects) { return }
         guard parameters.lanes[record.lane.rawValue].waitsForBreaker else {
             let wait = retryAfter(until, at: now)
-            retire(id, record, at: now)
+            retire(id, record)
             effects.append(
                 .refuse(id, .breakerOpen(retryAfterMicroseconds: wait), attempts: record.attempts))
             return

@@ -12,7 +12,7 @@ extension PolicyEngine {
     }
 
     /// Takes a call out of everything that knows it. The places of a running attempt must have been given back.
-    mutating func retire(_ id: CallID, _ record: CallRecord, at now: MonotonicTime) {
+    mutating func retire(_ id: CallID, _ record: CallRecord) {
         let slot = Int(id.slot)
         deadlines.remove(slot)
         switch record.state {
@@ -29,7 +29,7 @@ extension PolicyEngine {
     ) {
         learnFromUnserved(record, at: now)
         if fallBack(id, record, refusal.trigger, at: now, into: &effects) { return }
-        retire(id, record, at: now)
+        retire(id, record)
         effects.append(.refuse(id, refusal, attempts: record.attempts))
     }
 

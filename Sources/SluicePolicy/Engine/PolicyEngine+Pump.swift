@@ -49,7 +49,7 @@ extension PolicyEngine {
         guard let record = calls[id] else { preconditionFailure("a queued call is gone: \(id)") }
         guard record.deadline > now else {
             // Room can come before the tick that would have ended the call.
-            retire(id, record, at: now)
+            retire(id, record)
             effects.append(.expire(id, attempts: record.attempts, inFlight: false))
             return .again
         }

@@ -13,15 +13,14 @@ struct DayWindow: Sendable, Equatable {
     private static let slotCount = 97
 
     init(limit: Int, at now: MonotonicTime) {
-        self.limit = Self.usable(limit)
+        self.limit = MinuteQuota.usable(limit)
         current = Self.slot(now)
     }
 
-    private static func usable(_ limit: Int) -> Int { max(1, (min(limit, TokenBucket.ceiling) * 95 + 50) / 100) }
     private static func slot(_ now: MonotonicTime) -> Int64 { now.microseconds / slotMicroseconds }
     private static func index(_ slot: Int64) -> Int { Int(((slot % 97) + 97) % 97) }
 
-    mutating func resize(limit: Int) { self.limit = Self.usable(limit) }
+    mutating func resize(limit: Int) { self.limit = MinuteQuota.usable(limit) }
 
     /// Units used within the last 24 hours.
     func used(at now: MonotonicTime) -> Int {

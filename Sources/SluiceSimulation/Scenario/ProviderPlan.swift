@@ -15,16 +15,6 @@ struct ProviderPlan: Sendable {
     var outputWhenUnlimited = 256
     /// By time of start.
     var schedule: [ProviderChange] = []
-
-    /// Whether limits, headers and faults are such that no honest 429 is to be expected.
-    var isHonest: Bool {
-        !schedule.contains { change in
-            switch change.kind {
-            case .limits, .otherHosts, .noHeaders, .zeroRemaining, .limitLie, .slowDown, .quotaExhausted: true
-            case .refuse, .error, .overloaded, .hang, .cut, .slow: false
-            }
-        }
-    }
 }
 
 /// Per minute; nil is no limit, and then no header either.
